@@ -1,0 +1,1 @@
+"""Ptychography data as xarray datasets with units."""

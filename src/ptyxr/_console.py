@@ -1,0 +1,343 @@
+"""What the command says and how: errors and warnings in a sentence, tables, progress.
+
+Standard output is for what was asked for, so that it can be piped; everything else goes to standard
+error. Nothing heavy is imported before it is used: ``ptyxr --help`` should not wait for xarray.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+import traceback
+import warnings
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from ptyxr.errors import PtyxrError
+from ptyxr.model import AXES, SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from rich.console import RenderableType
+    from xarray import Dataset
+
+__all__ = [
+    "DEBUG",
+    "Group",
+    "describe",
+    "file_size",
+    "progress",
+    "say",
+    "sentences",
+    "shape",
+    "show",
+]
+
+#: Environment variable that asks for tracebacks.
+DEBUG: Final = "PTYXR_DEBUG"
+
+_PATIENCE: Final = 1.0  # seconds before a wait is shown
+
+_DECIMAL: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_PREFIXES: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"),
+                    (1e-9, "n"), (1e-12, "p"))  # fmt: skip
+#: Units as people write them, and whether they take prefixes; kilometres are no help here.
+_SYMBOLS: Final = {
+    "meter": ("m", True),
+    "meter / pixel": ("m/pixel", True),
+    "second": ("s", True),
+    "electron_volt": ("eV", True),
+    "pixel": ("pixel", False),
+    "degree": ("deg", False),
+    "meter ** 2 / kilogram": ("m^2/kg", False),
+    "count": ("count", False),
+}
+
+
+def say(kind: str, message: object) -> None:
+    """Print one line on standard error, such as ``ptyxr: warning: …``."""
+    colors = {"error": typer.colors.RED, "warning": typer.colors.YELLOW}
+    label = typer.style(f"{kind}:", fg=colors.get(kind), bold=True)
+    typer.echo(f"ptyxr: {label} {' '.join(str(message).split())}", err=True)
+
+
+class Group(TyperGroup):
+    """The commands, and what becomes of the errors that end one of them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; what goes wrong becomes a sentence and an exit code.
+
+        Exit code 2 is what a file or an argument is to blame for, 1 a defect of ptyxr, and 130 an
+        interrupt, as shells have it.
+        """
+        try:
+            with sentences():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("error", "interrupted")
+            raise typer.Exit(130) from None
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if hasattr(error, "show"):  # a usage error, which typer shows itself
+                raise
+            if ctx.params.get("debug"):
+                traceback.print_exc()
+            if isinstance(error, (PtyxrError, OSError)):
+                say("error", error)
+                raise typer.Exit(2) from None
+            say(
+                "error",
+                f"unexpected {type(error).__name__}: {error}. This is a defect of ptyxr; please "
+                f"report it with what `{DEBUG}=1 ptyxr …` prints.",
+            )
+            raise typer.Exit(1) from None
+
+
+@contextlib.contextmanager
+def sentences() -> Iterator[None]:
+    """Print each UserWarning once, as a sentence without the place in the code it comes from."""
+    seen: set[str] = set()
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def in_a_sentence(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: Any = None,
+            line: str | None = None,
+        ) -> None:
+            if not issubclass(category, UserWarning):
+                usual(message, category, filename, lineno, file, line)
+            elif str(message) not in seen:
+                seen.add(str(message))
+                say("warning", message)
+
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = in_a_sentence
+        yield
+
+
+def file_size(count: float) -> str:
+    """Return a number of bytes as people read it.
+
+    Examples
+    --------
+    >>> file_size(35_619_840)
+    '35.6 MB'
+    """
+    for factor, prefix in _DECIMAL:
+        if count >= factor:
+            return f"{count / factor:.3g} {prefix}B"
+    return f"{count:.0f} B"
+
+
+def shape(sizes: Iterable[int]) -> str:
+    """Return a shape as people write it: ``1087 x 64 x 64``."""
+    return " x ".join(map(str, sizes)) or "scalar"
+
+
+def number(value: float, unit: str | None) -> str:
+    """Return a number with its unit, in the prefix that fits it.
+
+    Examples
+    --------
+    >>> number(5e-08, "meter / pixel"), number(8000.0, "electron_volt"), number(3.5, "pixel")
+    ('50 nm/pixel', '8 keV', '3.5 pixel')
+    """
+    if unit is None:
+        return f"{value:.6g}"
+    symbol, prefixed = _SYMBOLS.get(unit, (unit, False))
+    if prefixed and value:
+        largest = 1e9 if symbol == "eV" else 1.0
+        for factor, prefix in _PREFIXES:
+            # Six digits are shown, so 999.9999999 nm, as floating point has it, is 1 um.
+            if factor <= largest and float(f"{abs(value) / factor:.6g}") >= 1:
+                return f"{value / factor:.6g} {prefix}{symbol}"
+    return f"{value:.6g} {symbol}"
+
+
+def show(*renderables: RenderableType) -> None:
+    """Print on standard output; into a pipe as plain text, unwrapped."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=False, highlight=False, emoji=False)
+    if console.is_terminal:
+        console.print(*renderables, sep="\n")
+        return
+    wide = Console(width=1000, highlight=False, emoji=False, color_system=None)
+    with wide.capture() as captured:
+        wide.print(*renderables, sep="\n")
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> RenderableType:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    table = Table(
+        *columns,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD if terminal else None,
+        pad_edge=terminal,
+        padding=(0, 2, 0, 0),
+    )
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table
+
+
+def describe(ds: Dataset, heading: Sequence[tuple[str, str]], unknown: Sequence[str]) -> None:
+    """Print what a dataset holds, without reading its arrays.
+
+    Parameters
+    ----------
+    ds : Dataset
+        A dataset of the model.
+    heading : sequence of (str, str)
+        What is known of the file itself, as names and values.
+    unknown : sequence of str
+        What in the file ptyxr does not know.
+    """
+    known = [(name, str(ds.attrs[name])) for name in SCHEMA if ds.attrs.get(name) not in (None, "")]
+    other = [(str(name), str(ds.attrs[name])) for name in ds.attrs if name not in SCHEMA]
+    parts = [_table("File", ("", ""), [*heading, *((n, _short(v)) for n, v in known + other)])]
+    scalars, along = _coordinates(ds)
+    arrays = [
+        (
+            str(name),
+            shape(variable.shape),
+            ", ".join(map(str, variable.dims)),
+            str(variable.dtype),
+            file_size(variable.nbytes),
+            _note(variable),
+        )
+        for name, variable in ds.data_vars.variables.items()
+    ]
+    parts.append(_table("Arrays", ("name", "shape", "dimensions", "dtype", "size", "what"), arrays))
+    if along:
+        columns = ("name", "length", "first to last, or range", "pixel", "what")
+        parts.append(_table("Coordinates", columns, along))
+    if scalars:
+        parts.append(_table("Scalars", ("name", "value", "what"), scalars))
+    parts.append(
+        _table("Not known to ptyxr", ("",), [(name,) for name in unknown] or [("nothing",)])
+    )
+    separated = [part for one in parts for part in (one, "")]
+    show(*separated[:-1])
+
+
+def _short(text: str, length: int = 300) -> str:
+    return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
+
+
+def _note(variable: Any) -> str:
+    notes = [str(variable.attrs.get("long_name", ""))]
+    if "quantity" in variable.attrs:
+        notes.append(f"as {variable.attrs['quantity']}")
+    if variable.encoding.get("compression"):
+        notes.append(f"compressed ({variable.encoding['compression']})")
+    return ", ".join(filter(None, notes))
+
+
+def _coordinates(ds: Dataset) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """Return the rows for scalar coordinates, and for those along a dimension."""
+    import numpy as np
+
+    from ptyxr.coordinates import axis, magnitude, unit_of
+
+    scalars: list[tuple[str, ...]] = []
+    along: list[tuple[str, ...]] = []
+    for name in map(str, ds.coords):
+        variable = ds.variables[name]
+        what = str(variable.attrs.get("long_name", ""))
+        has_unit = name not in SCHEMA or SCHEMA[name].unit is not None
+        unit = unit_of(ds, name) if has_unit and "units" in variable.attrs else None
+        values = magnitude(ds, name) if unit is not None else np.asarray(variable.values)
+        if name in AXES and variable.dims == (name,):
+            grid = axis(ds, name).grid
+            pitch = number(abs(grid.pitch), grid.unit)
+            ends = f"{number(values[0], unit)} to {number(values[-1], unit)}" if values.size else ""
+            along.append((name, str(variable.size), ends, pitch, what))
+        elif not variable.ndim:
+            value = values[()]
+            scalars.append(
+                (name, number(value, unit) if value.dtype.kind in "fiu" else f"{value}", what)
+            )
+        else:
+            span = ""
+            if values.size and values.dtype.kind in "fiu":
+                span = f"{number(values.min(), unit)} to {number(values.max(), unit)}"
+            along.append((name, shape(variable.shape), span, "", what))
+    return scalars, along
+
+
+@contextlib.contextmanager
+def progress(text: str, target: Path, total: float) -> Iterator[None]:
+    """Show that a file is being written, once that has taken a second and on a terminal only.
+
+    Parameters
+    ----------
+    text : str
+        What is being done.
+    target : Path
+        The file that is being written.
+    total : float
+        Its size in bytes, as far as it can be told before; compression makes it less.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    done = threading.Event()
+    thread = threading.Thread(target=_show_progress, args=(done, text, target, total), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _show_progress(done: threading.Event, text: str, target: Path, total: float) -> None:
+    if done.wait(_PATIENCE):
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[written]}"),
+        TimeElapsedColumn(),
+    )
+    started = time.time() - _PATIENCE
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=None, written="")
+        while not done.wait(0.2):
+            written = _written(target, started)
+            if written:
+                # The bar pulses where the estimate turns out too small.
+                known = total if written <= total else None
+                said = f"{file_size(written)} written"
+                bar.update(task, completed=written, total=known, written=said)
+
+
+def _written(target: Path, since: float) -> int:
+    """Return the size so far of the temporary file that is to become `target`, or 0."""
+    with contextlib.suppress(OSError):
+        found = [file.stat() for file in target.parent.glob(f".{target.name}.*.tmp")]
+        return max((one.st_size for one in found if one.st_mtime >= since), default=0)
+    return 0

@@ -1,0 +1,105 @@
+"""The errors ptyxr raises: one tree, so that one ``except`` catches what a file or an argument did wrong."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ExistingFileError",
+    "FormatError",
+    "GridError",
+    "InvalidDataError",
+    "MissingDataError",
+    "MissingDependencyError",
+    "MissingFileError",
+    "PtyxrError",
+    "UnitError",
+]
+
+
+class PtyxrError(ValueError):
+    """Base of every error that ptyxr raises about files, data and arguments.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, as a sentence without its full stop.
+    file : str, optional
+        The file it was found in.
+    key : str, optional
+        The key, attribute or coordinate it was found at.
+    found, expected : object, optional
+        What was there, and what should have been.
+    remedy : str, optional
+        What to do about it, as a sentence without its full stop.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: object = None,
+        key: str | None = None,
+        found: object = None,
+        expected: object = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.file = None if file is None else str(file)
+        self.key = key
+        self.found = found
+        self.expected = expected
+        self.remedy = remedy
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        where = [part for part in (self.file, self.key and repr(self.key)) if part]
+        message = f"{': '.join(where)}: {self.problem}" if where else self.problem
+        if self.found is not None:
+            message += f": found {self.found}"
+        if self.expected is not None:
+            message += f"{';' if self.found is None else ','} expected {self.expected}"
+        return f"{message}. {self.remedy}." if self.remedy else message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is unpickled from its args alone, which would lose the keywords.
+        return (type(self), (self.problem,), self.__dict__)
+
+    def __setstate__(self, state: dict[str, object] | None) -> None:
+        self.__dict__.update(state or {})
+        self.args = (self._message(),)
+
+
+class FormatError(PtyxrError):
+    """The file is not of the format it was opened as."""
+
+
+class MissingFileError(PtyxrError, FileNotFoundError):
+    """There is no such file."""
+
+    # OSError would take the place of the message with its own errno formatting.
+    __str__ = ValueError.__str__
+
+
+class ExistingFileError(PtyxrError, FileExistsError):
+    """The file exists and was not to be replaced."""
+
+    __str__ = ValueError.__str__
+
+
+class InvalidDataError(PtyxrError):
+    """Something in the file or the dataset cannot be what it is said to be."""
+
+
+class MissingDataError(PtyxrError):
+    """Something that an operation needs is not in the dataset."""
+
+
+class UnitError(PtyxrError):
+    """A unit is missing, of the wrong dimension, or ambiguous."""
+
+
+class GridError(PtyxrError):
+    """Two axes do not lie on one grid of pixels, or labels are no grid."""
+
+
+class MissingDependencyError(PtyxrError, ImportError):
+    """An optional package that an operation needs is not installed."""

@@ -1,0 +1,1 @@
+"""One module a format: its key table, its engine, its writer."""

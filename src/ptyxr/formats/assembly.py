@@ -1,0 +1,204 @@
+"""Putting together a dataset of the model from what a format found in a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from xarray import Coordinates, Dataset, Variable
+
+from ptyxr.errors import InvalidDataError
+from ptyxr.indexes import Grid, GridIndex
+from ptyxr.model import AXES, SCHEMA
+from ptyxr.storage.arrays import StoredArray, ViewArray, lazy
+from ptyxr.units import PIXEL
+from ptyxr.variables import unit_variable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+__all__ = ["Assembly"]
+
+#: Kinds of dtype, as numpy calls them, that an entry of the model takes.
+KINDS = {"complex": "c", "float": "fiu", "int": "iu", "bool": "b", "real": "fiub"}
+
+
+class Assembly:
+    """A dataset in the making.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file, for errors.
+    drop_variables : str or iterable of str, optional
+        Names that are left out, before anything of them is read.
+    quantify : bool
+        Whether coordinates become Quantities or plain numbers with a ``units`` attribute.
+    """
+
+    def __init__(
+        self, file: str, drop_variables: str | Iterable[str] | None = None, *, quantify: bool = True
+    ) -> None:
+        self.file = file
+        dropped = [drop_variables] if isinstance(drop_variables, str) else drop_variables
+        self.dropped = frozenset(dropped or ())
+        self.quantify = quantify
+        self.attrs: dict[str, Any] = {}
+        self._variables: dict[str, Variable] = {}
+        self._coordinates: dict[Hashable, Variable] = {}
+        self._indexes: dict[Hashable, GridIndex] = {}
+
+    def wants(self, name: str) -> bool:
+        """Tell whether a name is to be in the dataset."""
+        return name not in self.dropped
+
+    def size(self, dim: str) -> int | None:
+        """Return the length a dimension has so far, or None."""
+        for variable in (*self._variables.values(), *self._coordinates.values()):
+            if dim in variable.dims:
+                return int(variable.sizes[dim])
+        return None
+
+    def check_kind(self, name: str, key: str, array: StoredArray) -> None:
+        """Refuse an array whose dtype cannot be what the model says.
+
+        Raises
+        ------
+        InvalidDataError
+            Naming file, key, what was found and what was expected.
+        """
+        kind = SCHEMA[name].kind
+        if array.dtype.kind not in KINDS[kind] and array.shape != (0,):
+            raise InvalidDataError(
+                "the numbers are of the wrong kind",
+                file=self.file,
+                key=key,
+                found=f"{array.dtype} {array.shape}",
+                expected=kind,
+            )
+
+    def array(
+        self,
+        name: str,
+        key: str,
+        array: StoredArray,
+        *,
+        dims: tuple[str, ...] | None = None,
+        attrs: dict[str, Any] | None = None,
+        encoding: dict[str, Any] | None = None,
+    ) -> None:
+        """Add a data variable or a coordinate without unit, left in the file until used.
+
+        Raises
+        ------
+        InvalidDataError
+            If the dtype is of the wrong kind, the rank is, or a dimension has another length
+            elsewhere.
+        """
+        entry = SCHEMA[name]
+        dims = entry.dims if dims is None else dims
+        if not self.wants(name):
+            return
+        self.check_kind(name, key, array)
+        if len(array.shape) != len(dims):
+            raise InvalidDataError(
+                "the rank is wrong",
+                file=self.file,
+                key=key,
+                found=f"shape {array.shape}",
+                expected=f"({', '.join(dims)})",
+            )
+        for dim, length in zip(dims, array.shape, strict=True):
+            known = self.size(dim)
+            if known is not None and known != length:
+                raise InvalidDataError(
+                    "lengths disagree",
+                    file=self.file,
+                    key=key,
+                    found=f"{length} along {dim}",
+                    expected=str(known),
+                )
+        described = {"long_name": entry.long_name, **(attrs or {})}
+        kept = {"source": self.file, **(encoding or {})}
+        wanted = np.dtype(np.int64) if entry.kind == "int" else array.dtype
+        data: Any = lazy(array)
+        if entry.role == "coordinate" and (name in dims or wanted.kind != array.dtype.kind):
+            data = array.read().astype(wanted, copy=False)
+        made = Variable(dims, data, described, kept)
+        (self._variables if entry.role == "variable" else self._coordinates)[name] = made
+
+    def coordinate(
+        self,
+        name: str,
+        values: np.ndarray,
+        *,
+        unit: str | None = None,
+        encoding: dict[str, Any] | None = None,
+    ) -> None:
+        """Add a coordinate with a unit: the model's, or another one."""
+        entry = SCHEMA[name]
+        if not self.wants(name):
+            return
+        self._coordinates[name] = unit_variable(
+            entry.dims,
+            np.asarray(values),
+            unit or str(entry.unit),
+            {"long_name": entry.long_name},
+            quantified=self.quantify,
+            encoding=encoding,
+        )
+
+    def scalar(self, name: str, value: float, **attrs: Any) -> None:
+        """Add a scalar coordinate, in the unit of the model."""
+        entry = SCHEMA[name]
+        if not self.wants(name):
+            return
+        self._coordinates[name] = unit_variable(
+            (),
+            np.float64(value),
+            str(entry.unit),
+            {"long_name": entry.long_name, **attrs},
+            quantified=self.quantify,
+        )
+
+    def axis(self, name: str, grid: Grid) -> None:
+        """Add a pixel axis."""
+        if not self.wants(name):
+            return
+        self._indexes[name] = GridIndex.full(grid, name, quantified=self.quantify)
+        described = Variable((), 0, {"long_name": SCHEMA[name].long_name})
+        self._coordinates.update(self._indexes[name].create_variables({name: described}))
+
+    def detector_axes(self) -> None:
+        """Add the detector's axes, pixel numbers from 0, where there are patterns."""
+        for name in AXES:
+            size = self.size(name) if name.startswith("detector") else None
+            if size is not None and name not in self._coordinates:
+                self.axis(name, Grid((size - 1) / 2, 1.0, size, PIXEL))
+
+    def dataset(self, close: Callable[[], None] | None = None) -> Dataset:
+        """Return the dataset."""
+        order = list(SCHEMA)
+        variables = {name: self._variables[name] for name in order if name in self._variables}
+        coordinates: dict[Hashable, Variable] = {
+            name: self._coordinates[name] for name in order if name in self._coordinates
+        }
+        indexes: dict[Hashable, Any] = dict(self._indexes)
+        if "epoch" in coordinates:
+            epoch = Coordinates({"epoch": coordinates.pop("epoch")})
+            indexes.update(epoch.xindexes)
+            coordinates.update(epoch.variables)
+        if self.quantify and coordinates:
+            import pint_xarray  # noqa: F401, PLC0415  (registers .pint, which shows and converts units)
+        ds = Dataset(variables, Coordinates(coordinates, indexes), self.attrs)
+        if close is not None:
+            ds.set_close(close)
+        return ds
+
+
+def promoted(array: StoredArray, rank: int) -> StoredArray:
+    """Return an array of lower rank with axes of length 1 put before its own."""
+    missing = rank - len(array.shape)
+    if missing <= 0:
+        return array
+    return ViewArray(array, (None,) * missing + tuple(range(len(array.shape))))

@@ -1,0 +1,567 @@
+"""Ptychodus products in HDF5: the key table, what it means, and the engine ``"ptychodus"``.
+
+The names on disk are those of ``ptychodus.api.io.ProductFileKeys`` (1.7) and of the plugins
+``h5_product_file.py`` of the releases before it, back to 0.7.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+
+import numpy as np
+from xarray.backends import BackendEntrypoint
+
+from ptyxr.errors import FormatError, InvalidDataError, PtyxrError
+from ptyxr.formats.assembly import Assembly, promoted
+from ptyxr.frame import PIXEL_NUMBERS
+from ptyxr.indexes import Grid
+from ptyxr.model import SCHEMA
+from ptyxr.storage.arrays import MemoryArray
+from ptyxr.storage.files import first_bytes
+from ptyxr.storage.hdf5 import HDF5Array, HDF5File, HDF5Group, is_hdf5
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from xarray import Dataset
+
+__all__ = ["KEYS", "Key", "PtychodusBackend", "decode_product", "generation"]
+
+Place = Literal["root", "dataset", "object", "probe"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """Where a name of the model stands in a product.
+
+    Parameters
+    ----------
+    name : str
+        Name in the model.
+    place : {"root", "dataset", "object", "probe"}
+        An attribute of the root, a dataset in the root, or an attribute of ``object`` or ``probe``.
+    spellings : tuple of str
+        The keys it has had, newest first. On reading the first one found counts.
+    written : tuple of str
+        Those that are written, so that every release finds its own; by default all.
+    """
+
+    name: str
+    place: Place
+    spellings: tuple[str, ...]
+    written: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "written", self.written or self.spellings)
+
+
+#: Every key of a product, in every spelling that a release has used.
+KEYS: Final = (
+    Key("name", "root", ("name",)),
+    Key("comments", "root", ("comments",)),
+    Key("detector_object_distance", "root", ("detector_object_distance_m",)),
+    Key("photon_energy", "root", ("photon_energy_eV", "probe_energy_eV")),
+    Key("probe_photon_count", "root", ("probe_photon_count",)),
+    Key("exposure_time", "root", ("exposure_time_s",)),
+    Key("mass_attenuation", "root", ("mass_attenuation_m2_per_kg", "mass_attenuation_m2_kg")),
+    Key("tomography_angle", "root", ("tomography_angle_deg",)),
+    Key("tilt_angle", "root", ("tilt_angle_deg",)),
+    Key("focus_object_distance", "root", ("focus_object_distance_m",)),
+    Key("polarization", "root", ("polarization",)),
+    Key("far_field", "root", ("far_field",)),
+    Key("position_index", "dataset", ("probe_position_indexes",)),
+    Key("position_x", "dataset", ("probe_position_x_m",)),
+    Key("position_y", "dataset", ("probe_position_y_m",)),
+    Key("position_photon_count", "dataset", ("probe_photon_counts",)),
+    Key("probe", "dataset", ("probe",)),
+    Key("opr_weights", "dataset", ("opr_weights",)),
+    Key("object", "dataset", ("object",)),
+    Key("object_layer_spacing", "dataset", ("object_layer_spacing_m",)),
+    Key("loss", "dataset", ("loss_values", "losses", "costs")),
+    Key("epoch", "dataset", ("loss_epochs",)),
+    Key("object_pixel_width", "object", ("pixel_width_m",)),
+    Key("object_pixel_height", "object", ("pixel_height_m",)),
+    Key("probe_pixel_width", "probe", ("pixel_width_m",)),
+    Key("probe_pixel_height", "probe", ("pixel_height_m",)),
+    # What Ptychodus has no place for; its readers take what they know and leave the rest.
+    Key("nominal_position_x", "dataset", ("nominal_position_x_m",)),
+    Key("nominal_position_y", "dataset", ("nominal_position_y_m",)),
+    Key("scan_index", "dataset", ("scan_index",)),
+    Key("bad_pixels", "dataset", ("bad_pixels",)),
+    Key("detector_pixel_width", "root", ("detector_pixel_width_m",)),
+    Key("detector_pixel_height", "root", ("detector_pixel_height_m",)),
+)
+
+BY_NAME: Final = {key.name: key for key in KEYS}
+
+#: Attributes of ``object`` with its centre, in metres; they become its axes.
+CENTER: Final = {"object_x": "center_x_m", "object_y": "center_y_m"}
+
+#: Version 0.7 wrote a flux, and a distance for each layer, the last without meaning.
+FLUX: Final = "probe_photons_per_s"
+LAYER_DISTANCE: Final = "object_layer_distance_m"
+
+#: Root attribute with the keys that were written only as defaults, separated by spaces.
+DEFAULTS: Final = "ptyxr_defaults"
+FORMAT_ID: Final = "ptychodus.product.hdf5"
+FORMAT_VERSION: Final = "1.0"
+
+#: The group with pixel numbers and patterns that PtychoPINN writes.
+RAW_DATA: Final = "raw_data"
+RAW_POSITIONS: Final = {
+    "position_x": "xcoords",
+    "position_y": "ycoords",
+    "nominal_position_x": "xcoords_start",
+    "nominal_position_y": "ycoords_start",
+}
+
+#: Root attributes that describe the file and not the experiment: the writer makes them anew.
+STRUCTURAL: Final = frozenset(
+    {"format_id", "format_version", "bundle_version", "contains_raw_data", DEFAULTS}
+)
+
+_RANKS: Final = {"object": 3, "probe": 4}
+
+
+def generation(group: HDF5Group) -> str:
+    """Tell which releases of Ptychodus write a product like this one.
+
+    Parameters
+    ----------
+    group : HDF5Group
+        The root group.
+
+    Returns
+    -------
+    str
+        A range of releases.
+    """
+    attrs, arrays = group.attrs, group.arrays
+    if "format_id" in attrs:
+        return f"written for every release of Ptychodus ({attrs['format_id']})"
+    if "bundle_version" in attrs or RAW_DATA in group.groups:
+        return "written by PtychoPINN"
+    if "photon_energy_eV" in attrs:
+        return "Ptychodus 1.7 or later"
+    if "focus_object_distance_m" in attrs or "probe_photon_counts" in arrays:
+        return "Ptychodus 1.6 or later"
+    if "tilt_angle_deg" in attrs:
+        return "Ptychodus 1.5"
+    if FLUX in attrs or LAYER_DISTANCE in arrays:
+        return "Ptychodus 0.7"
+    if "loss_values" in arrays:
+        return "Ptychodus 1.1.1 to 1.4"
+    if "losses" in arrays:
+        return "Ptychodus 1.1.0"
+    if "costs" in arrays:
+        return "Ptychodus 1.0"
+    return "a part of a product, of no release that can be told"
+
+
+def unknown(group: HDF5Group) -> list[str]:
+    """Return what stands in the root of a product that the key table does not know."""
+    known = {s for key in KEYS if key.place == "root" for s in key.spellings} | STRUCTURAL | {FLUX}
+    datasets = {s for key in KEYS if key.place == "dataset" for s in key.spellings}
+    found = [f"attribute {name!r}" for name in group.attrs if name not in known]
+    found += [f"dataset {name!r}" for name in group.arrays if name not in datasets | {LAYER_DISTANCE}]
+    found += [f"group {name!r}" for name in group.groups if name != RAW_DATA]
+    return found + [f"{name!r}, neither group nor dataset" for name in group.others]
+
+
+def _number(value: Any, file: str, key: str) -> float:
+    try:
+        return float(np.asarray(value)[()])
+    except (TypeError, ValueError) as error:
+        raise InvalidDataError(
+            "this is no number", file=file, key=key, found=repr(value), expected="a number"
+        ) from error
+
+
+def _disagree(file: str, newer: str, older: str) -> None:
+    warnings.warn(
+        f"{file}: {newer!r} and {older!r} are two spellings of one key and differ; {newer!r} is "
+        f"taken. Rewrite the file with ds.ptyxr.to_product() to bring them together.",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def _attribute(attrs: Mapping[str, Any], key: Key, file: str) -> Any:
+    """Return the newest spelling of an attribute, or None."""
+    found = [s for s in key.spellings if attrs.get(s) is not None]
+    if not found:
+        return None
+    for older in found[1:]:
+        if not np.array_equal(attrs[found[0]], attrs[older]):
+            _disagree(file, found[0], older)
+    return attrs[found[0]]
+
+
+def _dataset(arrays: Mapping[str, HDF5Array], key: Key, file: str) -> tuple[str, HDF5Array] | None:
+    """Return the newest spelling of a dataset that can be one of numbers, or None."""
+    kinds = "fiubc"
+    found = [s for s in key.spellings if s in arrays and arrays[s].dtype.kind in kinds]
+    if not found:
+        return None
+    newest = arrays[found[0]]
+    for older in found[1:]:
+        if not np.array_equal(newest.read(), arrays[older].read(), equal_nan=True):
+            _disagree(file, found[0], older)
+    return found[0], newest
+
+
+def decode_product(
+    group: HDF5Group,
+    raw: HDF5Group | None,
+    *,
+    drop_variables: str | Iterable[str] | None = None,
+    quantify: bool = True,
+) -> Assembly:
+    """Say in the words of the model what a product holds.
+
+    Parameters
+    ----------
+    group : HDF5Group
+        The root of the product.
+    raw : HDF5Group or None
+        Its group ``/raw_data``.
+    drop_variables : str or iterable of str, optional
+        Names of the model to leave out.
+    quantify : bool
+        Whether coordinates become Quantities.
+
+    Raises
+    ------
+    FormatError
+        If this is no product.
+    InvalidDataError
+        If something in it cannot be represented.
+    """
+    product = Assembly(group.file, drop_variables, quantify=quantify)
+    if not {"object", "probe", "probe_position_x_m"} & set(group.arrays):
+        raise FormatError(
+            "this is no Ptychodus product",
+            file=group.file,
+            found=f"datasets {sorted(group.arrays)[:8]}",
+            expected="'object', 'probe', 'probe_position_x_m'",
+            remedy="ptyxr.open_dataset() finds the engine by looking inside",
+        )
+    defaults = set(str(group.attrs.get(DEFAULTS, "")).split())
+    attrs = {k: v for k, v in group.attrs.items() if k not in defaults}
+    _positions(product, group, raw)
+    _arrays(product, group, defaults)
+    _object_axes(product, group, defaults)
+    _probe_axes(product, group, defaults)
+    _root_attributes(product, attrs)
+    if raw is not None:
+        _raw_data(product, raw)
+    product.detector_axes()
+    product.attrs["source_format"] = "ptychodus"
+    return product
+
+
+def _root_attributes(product: Assembly, attrs: Mapping[str, Any]) -> None:
+    known: set[str] = set()
+    for key in KEYS:
+        if key.place != "root":
+            continue
+        known.update(key.spellings)
+        value = _attribute(attrs, key, product.file)
+        if value is None:
+            continue
+        entry = SCHEMA[key.name]
+        if entry.role == "scalar":
+            product.scalar(key.name, _number(value, product.file, key.spellings[0]))
+        elif key.name == "far_field":
+            product.attrs[key.name] = int(bool(_number(value, product.file, "far_field")))
+        else:
+            product.attrs[key.name] = str(value)
+    flux = attrs.get(FLUX)
+    exposure = attrs.get("exposure_time_s")
+    if flux is not None and "probe_photon_count" not in attrs and exposure is not None:
+        count = _number(flux, product.file, FLUX) * _number(exposure, product.file, "exposure_time_s")
+        product.scalar("probe_photon_count", count, source=f"{FLUX} * exposure_time_s")
+    for name, value in attrs.items():
+        if name in known or name in STRUCTURAL or value is None:
+            continue
+        # netCDF takes strings and numbers only.
+        is_bool = isinstance(value, (bool, np.bool_))
+        product.attrs.setdefault(name, int(value) if is_bool else value)
+
+
+def _positions(product: Assembly, group: HDF5Group, raw: HDF5Group | None) -> None:
+    width, height = (_pixel(group, "object", key) for key in ("pixel_width_m", "pixel_height_m"))
+    for name in RAW_POSITIONS:
+        found = _dataset(group.arrays, BY_NAME[name], product.file)
+        numbers = None
+        if raw is not None and RAW_POSITIONS[name] in raw.arrays and product.wants(name):
+            numbers = raw.arrays[RAW_POSITIONS[name]].read()
+        encoding = {} if numbers is None else {PIXEL_NUMBERS: numbers}
+        if found is not None:
+            if not product.wants(name):
+                continue
+            product.check_kind(name, found[0], found[1])
+            product.coordinate(name, found[1].read().astype(float, copy=False), encoding=encoding)
+        elif numbers is not None and name.startswith("nominal"):
+            refined = name.removeprefix("nominal_")
+            pixel = width if name.endswith("x") else height
+            positions = group.arrays.get(BY_NAME[refined].spellings[0])
+            start = raw.arrays.get(RAW_POSITIONS[refined]) if raw is not None else None
+            if pixel is None or positions is None or start is None:
+                continue
+            at, refined_numbers = positions.read(), start.read()
+            if not at.shape == refined_numbers.shape == numbers.shape:
+                continue
+            same = np.array_equal(refined_numbers * pixel, at)
+            values = numbers * pixel if same else at + (numbers - refined_numbers) * pixel
+            product.coordinate(name, values, encoding=encoding)
+
+
+def _arrays(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
+    for key in KEYS:
+        entry = SCHEMA[key.name]
+        if key.place != "dataset" or key.name in RAW_POSITIONS:
+            continue
+        found = _dataset(group.arrays, key, product.file)
+        if found is None and key.name == "object_layer_spacing":
+            _layer_spacing(product, group)
+            continue
+        if found is None and key.name == "opr_weights":
+            _weights_in_attribute(product, group)
+            continue
+        if found is None or found[0] in defaults or not product.wants(key.name):
+            continue
+        spelling, array = found
+        if entry.unit is not None:
+            product.check_kind(key.name, spelling, array)
+            if len(array.shape) != 1:
+                raise InvalidDataError(
+                    "the rank is wrong", file=product.file, key=spelling,
+                    found=f"shape {array.shape}", expected=f"({entry.dims[0]},)",
+                )  # fmt: skip
+            product.coordinate(key.name, array.read().astype(float, copy=False))
+            continue
+        encoding = {"original_shape": array.shape, **array.encoding}
+        if "chunksizes" in encoding and len(encoding["chunksizes"]) == len(entry.dims):
+            encoding["preferred_chunks"] = dict(zip(entry.dims, encoding["chunksizes"], strict=True))
+        if key.name == "opr_weights":
+            product.array(key.name, spelling, array, dims=_weight_dims(product, array.shape))
+        elif key.name == "epoch" and array.shape != (product.size("epoch"),):
+            _lengths_differ(product.file, spelling, array.shape)
+        else:
+            rank = _RANKS.get(key.name, len(entry.dims))
+            product.array(key.name, spelling, promoted(array, rank), encoding=encoding)
+
+
+def _lengths_differ(file: str, key: str, shape: tuple[int, ...]) -> None:
+    warnings.warn(
+        f"{file}: {key!r} of shape {shape} does not go with the losses and is left out; "
+        "`ptyxr validate` says more.",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def _layer_spacing(product: Assembly, group: HDF5Group) -> None:
+    distance = group.arrays.get(LAYER_DISTANCE)
+    if distance is not None and product.wants("object_layer_spacing"):
+        product.check_kind("object_layer_spacing", LAYER_DISTANCE, distance)
+        product.coordinate("object_layer_spacing", distance.read().astype(float).ravel()[:-1])
+
+
+def _weight_dims(product: Assembly, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the dimensions of OPR weights: their own ones where a length does not fit."""
+    if len(shape) != 2:  # noqa: PLR2004
+        return SCHEMA["opr_weights"].dims
+    points, modes = product.size("position"), product.size("coherent_mode")
+    dims = (
+        "position" if points in (None, shape[0]) else "opr_entry",
+        "coherent_mode" if modes in (None, shape[1]) else "opr_mode",
+    )
+    if "opr_mode" in dims:
+        warnings.warn(
+            f"{product.file}: 'opr_weights' of shape {shape} has weights for {shape[1]} coherent "
+            f"modes, and the probe has {modes}; they are kept along 'opr_mode'. Rebuild the probe "
+            "with all its modes before you apply them.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return dims
+
+
+def _weights_in_attribute(product: Assembly, group: HDF5Group) -> None:
+    probe = group.arrays.get("probe")
+    weights = None if probe is None else probe.attrs.get("opr_weights")
+    if weights is None or not product.wants("opr_weights"):
+        return
+    stored = MemoryArray(np.asarray(weights))
+    product.array(
+        "opr_weights", "probe.attrs['opr_weights']", stored, dims=_weight_dims(product, stored.shape)
+    )
+
+
+def _pixel(group: HDF5Group, array: str, key: str) -> float | None:
+    """Return a positive, finite pixel size in metres from the attributes of an array, or None."""
+    value = group.arrays[array].attrs.get(key) if array in group.arrays else None
+    if value is None:
+        return None
+    size = _number(value, group.file, f"{array}.attrs[{key!r}]")
+    return size if np.isfinite(size) and size > 0 else None
+
+
+def _object_axes(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
+    array = group.arrays.get("object")
+    if array is None:
+        return
+    sizes = dict(zip(("object_y", "object_x"), array.shape[-2:], strict=False))
+    for name, key in (("object_x", "pixel_width_m"), ("object_y", "pixel_height_m")):
+        pixel = _pixel(group, "object", key)
+        if pixel is None:
+            continue
+        if f"object.{key}" not in defaults:
+            product.scalar(f"object_{key.removesuffix('_m')}", pixel)
+        center = array.attrs.get(CENTER[name])
+        if center is None or name not in sizes:
+            continue
+        center = _number(center, group.file, f"object.attrs[{CENTER[name]!r}]")
+        if np.isfinite(center) and sizes[name]:
+            product.axis(name, Grid(center, pixel, sizes[name], "meter"))
+
+
+def _probe_axes(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
+    array = group.arrays.get("probe")
+    if array is None:
+        return
+    sizes = dict(zip(("probe_y", "probe_x"), array.shape[-2:], strict=False))
+    for name, key in (("probe_x", "pixel_width_m"), ("probe_y", "pixel_height_m")):
+        # Ptychodus itself takes the object's where a probe has none.
+        pixel = _pixel(group, "probe", key) or _pixel(group, "object", key)
+        if pixel is None:
+            continue
+        if f"probe.{key}" not in defaults:
+            product.scalar(f"probe_{key.removesuffix('_m')}", pixel)
+        if sizes.get(name):
+            product.axis(name, Grid(0.0, pixel, sizes[name], "meter"))
+
+
+def _raw_data(product: Assembly, raw: HDF5Group) -> None:
+    if "pixel_origin" in raw.attrs:
+        product.attrs["pixel_origin"] = str(raw.attrs["pixel_origin"])
+    metadata = raw.attrs.get("_metadata")
+    if metadata is None and "_metadata" in raw.arrays and raw.arrays["_metadata"].shape == ():
+        metadata = raw.arrays["_metadata"].read()[()]
+        metadata = metadata.decode("utf-8", "replace") if isinstance(metadata, bytes) else metadata
+    if isinstance(metadata, str):
+        product.attrs["source_metadata"] = metadata
+    points = product.size("position")
+    for name, key in (("diffraction", "diffraction"), ("scan_index", "scan_index"), ("bad_pixels", "bad_pixels")):
+        array = raw.arrays.get(key)
+        if array is None or not product.wants(name):
+            continue
+        if SCHEMA[name].dims[0] == "position" and array.shape[:1] != (points,):
+            warnings.warn(
+                f"{product.file}: '/raw_data/{key}' of shape {array.shape} does not go with "
+                f"{points} scan points and is left out; group='/raw_data' opens it.",
+                UserWarning,
+                stacklevel=2,
+            )
+            continue
+        attrs = {}
+        if name == "diffraction":
+            attrs = {
+                "quantity": str(array.attrs.get("quantity", _quantity(array.dtype))),
+                "original_axis_order": str(array.attrs.get("original_axis_order", "NHW")),
+            }
+        encoding = dict(array.encoding)
+        if "chunksizes" in encoding:
+            encoding["preferred_chunks"] = dict(
+                zip(SCHEMA[name].dims, encoding["chunksizes"], strict=False)
+            )
+        product.array(name, f"/raw_data/{key}", array, attrs=attrs, encoding=encoding)
+
+
+def _quantity(dtype: np.dtype[Any]) -> str:
+    """Return what patterns are, by the contract of PtychoPINN: whole numbers are counts."""
+    return "counts" if dtype.kind in "iu" else "amplitude"
+
+
+class PtychodusBackend(BackendEntrypoint):
+    """xarray's engine ``"ptychodus"``: Ptychodus products in HDF5."""
+
+    description: ClassVar[str] = "Open Ptychodus products (HDF5) with units, using ptyxr"
+    url: ClassVar[str] = "https://ptyxr.readthedocs.io"
+    open_dataset_parameters: ClassVar[tuple[str, ...]] = (
+        "filename_or_obj",
+        "drop_variables",
+        "mask_and_scale",
+        "decode_times",
+        "decode_timedelta",
+        "use_cftime",
+        "concat_characters",
+        "decode_coords",
+        "quantify",
+    )
+
+    def open_dataset(
+        self,
+        filename_or_obj: Any,
+        *,
+        mask_and_scale: Any = None,
+        decode_times: Any = None,
+        decode_timedelta: Any = None,
+        use_cftime: Any = None,
+        concat_characters: Any = None,
+        decode_coords: Any = None,
+        drop_variables: str | Iterable[str] | None = None,
+        quantify: bool = True,
+    ) -> Dataset:
+        """Open a product as a dataset of the model, its arrays left in the file until used.
+
+        Parameters
+        ----------
+        filename_or_obj : str, path-like, bytes or binary file object
+            The product.
+        mask_and_scale, decode_times, decode_timedelta, use_cftime, concat_characters, decode_coords
+            Accepted and without effect: a product is no netCDF file.
+        drop_variables : str or iterable of str, optional
+            Names of the model that are left out, before they are read.
+        quantify : bool, default: True
+            Whether coordinates are pint Quantities, or numbers with a ``units`` attribute.
+
+        Raises
+        ------
+        MissingFileError, FormatError
+            If there is no such file, or it is no product.
+        InvalidDataError
+            If something in it cannot be represented.
+        """
+        del mask_and_scale, decode_times, decode_timedelta, use_cftime
+        del concat_characters, decode_coords
+        file = HDF5File(filename_or_obj)
+        try:
+            group = file.group()
+            if group is None:
+                raise FormatError("the file has no root group", file=file.name)
+            raw = file.group(RAW_DATA) if RAW_DATA in group.groups else None
+            product = decode_product(group, raw, drop_variables=drop_variables, quantify=quantify)
+            ds = product.dataset(close=file.close)
+        except BaseException:
+            file.close()
+            raise
+        return ds
+
+    def guess_can_open(self, filename_or_obj: Any) -> bool:
+        """Tell whether this is a Ptychodus product, by looking inside."""
+        try:
+            if not is_hdf5(first_bytes(filename_or_obj)):
+                return False
+            file = HDF5File(filename_or_obj)
+            try:
+                group = file.group()
+            finally:
+                file.close()
+        except (PtyxrError, OSError):
+            return False
+        return group is not None and {"object", "probe", "probe_position_x_m"} <= set(group.arrays)

@@ -1,0 +1,110 @@
+"""Lazy arrays that show a stored array with its axes in another order, number or length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+__all__ = ["MemoryArray", "StoredArray", "ViewArray", "lazy", "outer"]
+
+
+class StoredArray(BackendArray):
+    """An array in a file: what subclasses read in `_read` for a key of integers, slices and lists.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : numpy.dtype
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    support = indexing.IndexingSupport.OUTER
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is read")
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, self.support, self._read)
+
+    def read(self) -> np.ndarray:
+        """Return the whole array."""
+        return np.asarray(self._read((slice(None),) * len(self.shape)))
+
+
+class MemoryArray(StoredArray):
+    """An array that was read already, such as an attribute."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self.shape = values.shape
+        self.dtype = values.dtype
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        return np.asarray(outer(self.values, key))
+
+
+def outer(values: np.ndarray, key: tuple[Any, ...]) -> np.ndarray:
+    """Return values at integers, slices and lists of integers, each axis by itself.
+
+    Slices go first, so that of a mapped array only what is wanted is read.
+    """
+    basic = tuple(slice(None) if np.ndim(part) else part for part in key)
+    values = values[basic]
+    lists = [part if np.ndim(part) else None for part in key if np.ndim(part) or isinstance(part, slice)]
+    for axis in reversed(range(len(lists))):
+        if lists[axis] is not None:
+            values = values[(slice(None),) * axis + (np.asarray(lists[axis]),)]
+    return np.asarray(values)
+
+
+class ViewArray(StoredArray):
+    """A stored array with its axes rearranged, nothing read before it is used.
+
+    Parameters
+    ----------
+    base : StoredArray
+        The array as stored.
+    axes : tuple of (int or None)
+        For each axis of the view, the axis of `base` it is, or None for a new one of length 1. Axes
+        of `base` that are not named have length 1 and are left out.
+    """
+
+    def __init__(self, base: StoredArray, axes: tuple[int | None, ...]) -> None:
+        left_out = set(range(len(base.shape))) - set(axes)
+        if any(base.shape[axis] != 1 for axis in left_out):
+            raise ValueError(f"axes {sorted(left_out)} of {base.shape} are longer than 1")
+        self.base = base
+        self.axes = axes
+        self.support = base.support
+        self.shape = tuple(1 if axis is None else base.shape[axis] for axis in axes)
+        self.dtype = base.dtype
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        base_key: list[Any] = [0] * len(self.base.shape)
+        for axis, part in zip(self.axes, key, strict=True):
+            if axis is not None:
+                base_key[axis] = part
+        values = np.asarray(self.base._read(tuple(base_key)))
+        # What is left of the base, in its order, is brought into the order of the view.
+        left = [axis for axis, part in enumerate(base_key) if not _is_integer(part)]
+        shown = [axis for axis in self.axes if axis in left]
+        values = values.transpose([left.index(axis) for axis in shown])
+        place = 0
+        for axis, part in zip(self.axes, key, strict=True):
+            if axis is None:
+                values = np.expand_dims(values, place)[(slice(None),) * place + (part,)]
+            place += not _is_integer(part)
+        return values
+
+
+def _is_integer(key: Any) -> bool:
+    return not isinstance(key, slice) and np.ndim(key) == 0
+
+
+def lazy(array: StoredArray) -> indexing.LazilyIndexedArray:
+    """Return a stored array as the data of a Variable that reads on use."""
+    return indexing.LazilyIndexedArray(array)

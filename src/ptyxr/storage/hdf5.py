@@ -1,0 +1,227 @@
+"""Lazy, safe reading of HDF5 files under xarray's file managers and its HDF5 lock."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from xarray.backends import CachingFileManager
+from xarray.backends.locks import HDF5_LOCK
+from xarray.core import indexing
+
+from ptyxr.errors import FormatError, InvalidDataError, MissingFileError, PtyxrError
+from ptyxr.storage.arrays import StoredArray
+from ptyxr.storage.files import is_path, source_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import h5py
+
+__all__ = ["HDF5Array", "HDF5File", "HDF5Group", "is_hdf5"]
+
+_MAGIC = b"\x89HDF\r\n\x1a\n"
+
+
+def is_hdf5(start: bytes) -> bool:
+    """Tell whether the first bytes of a file are those of an HDF5 file."""
+    return start.startswith(_MAGIC)
+
+
+def _open(path: str, mode: str = "r") -> h5py.File:
+    import h5py  # noqa: PLC0415
+
+    return h5py.File(path, mode)
+
+
+class HDF5File:
+    """An open HDF5 file, which can be pickled where it was opened by path.
+
+    Parameters
+    ----------
+    source : str, path-like, bytes or binary file object
+        What to open.
+
+    Raises
+    ------
+    MissingFileError
+        If there is no such file.
+    FormatError
+        If it is not HDF5, or cut short.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self._file: h5py.File | None = None
+        self._manager: CachingFileManager[Any] | None = None
+        self.name = source_name(source)
+        if is_path(source):
+            self._manager = CachingFileManager(_open, self.name, mode="r")
+        else:
+            source = io.BytesIO(source) if isinstance(source, (bytes, memoryview)) else source
+        with HDF5_LOCK:
+            try:
+                if self._manager is None:
+                    self._file = _open(source)
+                else:
+                    self._manager.acquire(needs_lock=False)
+            except FileNotFoundError as error:
+                raise MissingFileError("there is no such file", file=self.name) from error
+            except IsADirectoryError as error:
+                raise FormatError("this is a folder", file=self.name, expected="HDF5") from error
+            except PermissionError as error:
+                raise PtyxrError("the file may not be read", file=self.name) from error
+            except (OSError, ValueError, TypeError, RuntimeError) as error:
+                raise FormatError(
+                    "the file cannot be read as HDF5", file=self.name, found=str(error)
+                ) from error
+
+    def acquire(self) -> h5py.File:
+        """Return the file of h5py; to be used under the HDF5 lock."""
+        if self._manager is not None:
+            return self._manager.acquire(needs_lock=False)
+        if not self._file:
+            raise PtyxrError("the file has been closed", file=self.name)
+        return self._file
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._manager is not None:
+            self._manager.close()
+        elif self._file is not None:
+            with HDF5_LOCK:
+                self._file.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._manager is None:
+            raise PtyxrError(
+                "a dataset opened from a file object cannot be pickled before it is loaded",
+                file=self.name,
+                remedy="Call .load() first, or open the file by its path",
+            )
+        return self.__dict__
+
+    def group(self, path: str = "/") -> HDF5Group | None:
+        """Return what a group holds, or None where there is no such group.
+
+        Raises
+        ------
+        InvalidDataError
+            If something in it is not in this file, or cannot be read.
+        """
+        import h5py  # noqa: PLC0415
+
+        with HDF5_LOCK:
+            root = self.acquire()
+            try:
+                found = root.get(path)
+                return self._snapshot(found) if isinstance(found, h5py.Group) else None
+            except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+                if isinstance(error, PtyxrError):
+                    raise
+                raise InvalidDataError(
+                    "the group cannot be read", file=self.name, key=path, found=str(error)
+                ) from error
+
+    def _snapshot(self, group: h5py.Group) -> HDF5Group:
+        import h5py  # noqa: PLC0415
+
+        result = HDF5Group(self.name, group.name, _attributes(group))
+        for key in group:
+            link = group.get(key, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise InvalidDataError(
+                    "a link leads out of the file",
+                    file=self.name,
+                    key=f"{group.name.rstrip('/')}/{key}",
+                    found=f"{link.filename!r}: {link.path!r}",
+                    remedy="ptyxr reads nothing outside the file that was named",
+                )
+            member = group.get(key)
+            if isinstance(member, h5py.Dataset):
+                result.arrays[key] = HDF5Array(self, member)
+            elif isinstance(member, h5py.Group):
+                result.groups.append(key)
+            else:
+                result.others.append(key)
+        return result
+
+
+def _attributes(node: Any) -> dict[str, Any]:
+    attributes: dict[str, Any] = {}
+    for key in node.attrs:
+        try:
+            value = node.attrs[key]
+        except (OSError, TypeError, ValueError, KeyError):
+            value = None  # of a type that h5py does not know; the format says what it misses
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", errors="replace")
+        attributes[key] = value
+    return attributes
+
+
+@dataclass
+class HDF5Group:
+    """What a group holds: attributes, arrays (lazy), and the names of the rest."""
+
+    file: str
+    path: str
+    attrs: dict[str, Any]
+    arrays: dict[str, HDF5Array] = field(default_factory=dict)
+    groups: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+
+class HDF5Array(StoredArray):
+    """A dataset in an HDF5 file, read on use.
+
+    Attributes
+    ----------
+    attrs : dict
+        Its attributes.
+    encoding : dict
+        How it is stored, in the words of xarray: ``chunksizes``, ``compression``, ``shuffle``.
+    """
+
+    support = indexing.IndexingSupport.OUTER_1VECTOR
+
+    def __init__(self, file: HDF5File, dataset: h5py.Dataset) -> None:
+        self._file = file
+        self.path = dataset.name
+        self.attrs = _attributes(dataset)
+        if dataset.external or dataset.is_virtual:
+            raise InvalidDataError(
+                "the data lie outside the file",
+                file=file.name,
+                key=self.path,
+                found=str(dataset.external or dataset.virtual_sources()),
+                remedy="ptyxr reads nothing outside the file that was named",
+            )
+        if dataset.shape is None:
+            raise InvalidDataError("the dataset is empty", file=file.name, key=self.path)
+        self.shape = dataset.shape
+        self.dtype = dataset.dtype
+        self.stored_bytes = dataset.id.get_storage_size()
+        self.encoding: dict[str, Any] = {}
+        if dataset.chunks is not None:
+            self.encoding = {
+                "chunksizes": dataset.chunks,
+                "compression": dataset.compression,
+                "compression_opts": dataset.compression_opts,
+                "shuffle": dataset.shuffle,
+            }
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        with HDF5_LOCK:
+            try:
+                return np.asarray(self._file.acquire()[self.path][key])
+            except (OSError, RuntimeError, KeyError) as error:
+                raise InvalidDataError(
+                    "the data cannot be read", file=self._file.name, key=self.path, found=str(error)
+                ) from error
+
+    @property
+    def closer(self) -> Callable[[], None]:
+        """What closes the file."""
+        return self._file.close

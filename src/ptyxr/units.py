@@ -1,0 +1,297 @@
+"""Quantities in and out: parsing, conversion that keeps decimals exact, and pixels that mean pixels.
+
+pint is imported on use: xarray loads every engine whenever it guesses one, and whoever opens another
+file should not pay for it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ptyxr.errors import UnitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pint
+
+__all__ = [
+    "PIXEL",
+    "canonical",
+    "convert",
+    "convert_scalar",
+    "is_quantity",
+    "parse",
+    "pixel_size",
+    "quantity",
+    "registry",
+]
+
+PIXEL: Final = "pixel"
+METER: Final = "meter"
+METER_PER_PIXEL: Final = "meter / pixel"
+
+_NUMBER: Final = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.DOTALL)
+_PX: Final = re.compile(r"(?<![\w])px(?![\w])")
+
+_CSS_PIXEL: Final = (
+    "pint's 'px' is the CSS pixel, 1/96 inch, a length, and never a pixel of an array"
+)
+_USE_PIXEL: Final = "Say 'pixel', or give ptyxr the text 'px'"
+
+
+def registry() -> pint.UnitRegistry[Any]:
+    """Return pint's application registry, as it is at this moment.
+
+    It is looked up each time: ``cf_xarray.units`` and others replace it, and quantities of two
+    registries cannot be combined.
+    """
+    import pint  # noqa: PLC0415
+
+    return pint.get_application_registry()
+
+
+def is_quantity(value: object) -> bool:
+    """Tell whether a value is a pint Quantity of any registry, without importing pint."""
+    return hasattr(value, "magnitude") and hasattr(value, "units") and hasattr(value, "_REGISTRY")
+
+
+def _no_css_pixel(unit: Any, name: str | None) -> None:
+    if "css_pixel" in dict(unit._units):
+        raise UnitError(_CSS_PIXEL, key=name, found=f"the unit {unit:D}", remedy=_USE_PIXEL)
+
+
+def _parse_unit(text: str, name: str | None = None) -> Any:
+    try:
+        unit = registry().Unit(_PX.sub(PIXEL, text))
+    # pint raises whatever its tokenizer, its parser or Python's own raise.
+    except Exception as error:
+        raise UnitError(
+            "this is no unit that pint knows", key=name, found=repr(text), remedy="Try 'm' or 'nm'"
+        ) from error
+    _no_css_pixel(unit, name)
+    return unit
+
+
+@lru_cache(maxsize=512)
+def _canonical(text: str) -> str:
+    return f"{_parse_unit(text):D}"
+
+
+def canonical(unit: object, name: str | None = None) -> str:
+    """Return the one spelling of a unit: pint's long names, in ASCII.
+
+    Parameters
+    ----------
+    unit : str, pint.Unit or pint.Quantity
+        The unit; in text, "px" means a pixel of the array.
+    name : str, optional
+        Name of the coordinate or argument, for the error.
+
+    Raises
+    ------
+    UnitError
+        If it is no unit, or the CSS pixel.
+    """
+    if isinstance(unit, str):
+        try:
+            return _canonical(unit)
+        except UnitError:
+            return f"{_parse_unit(unit, name):D}"
+    unit = getattr(unit, "units", unit)
+    _no_css_pixel(unit, name)
+    return f"{unit:D}"
+
+
+@lru_cache(maxsize=512)
+def _factor(source: str, target: str) -> float:
+    """Return the number that values in `source` are multiplied with to be in `target`."""
+    from pint import DimensionalityError  # noqa: PLC0415
+
+    try:
+        factor = float(registry().convert(1.0, source, target))
+    except DimensionalityError as error:
+        raise UnitError(
+            "these units do not convert into each other", found=source, expected=target
+        ) from error
+    # pint composes factors in floating point: 1 m is 999999999.9999999 nm. Where 15 digits say the
+    # same to two ulp, they are what the definition says.
+    short = float(f"{factor:.15g}")
+    return short if abs(short - factor) <= 2 * math.ulp(factor) else factor
+
+
+def convert_scalar(value: float, source: str, target: str) -> float:
+    """Convert one number between units in decimal: 50 nm is exactly 5e-8 m.
+
+    pint multiplies in binary, which gives 5.0000000000000004e-08.
+
+    Parameters
+    ----------
+    value : float
+        The number, in `source`.
+    source, target : str
+        Units in canonical spelling.
+
+    Raises
+    ------
+    UnitError
+        If the units do not convert into each other.
+
+    Examples
+    --------
+    >>> convert_scalar(50.0, "nanometer", "meter")
+    5e-08
+    """
+    if source == target:
+        return value
+    factor = _factor(source, target)
+    if not math.isfinite(value):
+        return value * factor
+    return float(Decimal(repr(float(value))) * Decimal(repr(factor)))
+
+
+def convert(values: np.ndarray, source: str, target: str) -> np.ndarray:
+    """Convert an array between units; where they are the same, it is returned as it is.
+
+    Parameters
+    ----------
+    values : ndarray
+        Real numbers of any shape, in `source`.
+    source, target : str
+        Units in canonical spelling.
+
+    Raises
+    ------
+    UnitError
+        If the units do not convert into each other.
+    """
+    if source == target:
+        return values
+    inverse = _factor(target, source)
+    # Dividing by 1e9 rounds once, multiplying with 1e-9 twice.
+    result = values / inverse if inverse.is_integer() else values * _factor(source, target)
+    return np.asarray(result)
+
+
+def quantity(values: Any, unit: str) -> Any:
+    """Return a Quantity of the application registry, without copying the array."""
+    return registry().Quantity(np.asarray(values), unit)
+
+
+def parse(value: object, unit: str, name: str, *, bare: bool = True) -> float:
+    """Return a number in `unit` from what a user gave.
+
+    Parameters
+    ----------
+    value : pint.Quantity, str or float
+        A Quantity, text that pint can parse ("8 keV"), or a number that is in `unit` already.
+    unit : str
+        Unit in canonical spelling.
+    name : str
+        Name of the argument, for the error.
+    bare : bool, default: True
+        Whether a number without a unit is taken to be in `unit`.
+
+    Raises
+    ------
+    UnitError
+        If the unit does not fit, is missing, or is the CSS pixel.
+
+    Examples
+    --------
+    >>> parse("8 keV", "electron_volt", "photon_energy")
+    8000.0
+    """
+    number: Any
+    if isinstance(value, str):
+        match = _NUMBER.fullmatch(value)
+        if match is None:
+            raise UnitError(
+                "this is no number with a unit", key=name, found=repr(value), remedy="Try '50 nm'"
+            )
+        number, given = match.groups()
+        if not given and unit != "count":
+            raise UnitError(
+                "the unit is missing", key=name, found=repr(value), expected=f"one like {unit!r}"
+            )
+        source = canonical(given, name) if given else unit
+    elif is_quantity(value):
+        number, source = value.magnitude, canonical(value, name)  # type: ignore[attr-defined]
+    elif bare:
+        number, source = value, unit
+    else:
+        raise UnitError("the unit is missing", key=name, found=repr(value), expected=f"'1 {unit}'")
+    try:
+        number = Decimal(number) if isinstance(number, str) else float(np.asarray(number)[()])
+    except (TypeError, ValueError) as error:
+        raise UnitError(
+            "this is no number", key=name, found=repr(value), expected=f"a number in {unit}"
+        ) from error
+    if source == "dimensionless" and unit == "degree":
+        # A radian is dimensionless to pint, which would take a bare 30 for 1719 degrees.
+        raise UnitError("the unit is missing", key=name, found=repr(value), expected="'degree'")
+    try:
+        factor = 1.0 if source == unit else _factor(source, unit)
+    except UnitError as error:
+        raise UnitError(
+            "the unit does not fit", key=name, found=repr(str(value)), expected=unit
+        ) from error
+    if isinstance(number, float):
+        return convert_scalar(number, source, unit)
+    return float(number * Decimal(repr(factor)))
+
+
+def _one_pixel_size(value: object, name: str) -> float:
+    source = None
+    if isinstance(value, str):
+        match = _NUMBER.fullmatch(value)
+        source = canonical(match.group(2), name) if match and match.group(2) else None
+    elif is_quantity(value):
+        source = canonical(value, name)
+    per_pixel = source is not None and "pixel" in source
+    if isinstance(value, str) or source is None or per_pixel:
+        size = parse(value, METER_PER_PIXEL if per_pixel or source is None else METER, name)
+    else:
+        size = parse(value, METER, name)
+    if not (math.isfinite(size) and size > 0):
+        raise UnitError("a pixel size is positive and finite", key=name, found=repr(value))
+    return size
+
+
+def pixel_size(value: object, name: str) -> tuple[float, float]:
+    """Return width and height of a pixel in metre/pixel.
+
+    Parameters
+    ----------
+    value : Quantity, str, float, or a pair of them
+        One size for square pixels, or (width, height); as a length ("50 nm"), a length per pixel
+        ("50 nm/pixel"), or a number in metre/pixel.
+    name : str
+        Name of the argument, for the error.
+
+    Raises
+    ------
+    UnitError
+        If it is no length, not positive, or not finite.
+
+    Examples
+    --------
+    >>> pixel_size(("50 nm", "40 nm"), "object")
+    (5e-08, 4e-08)
+    """
+    pair: Sequence[object]
+    if isinstance(value, (tuple, list)) or (is_quantity(value) and np.ndim(value.magnitude) == 1):  # type: ignore[attr-defined]
+        pair = tuple(value)  # type: ignore[arg-type]
+        if len(pair) != 2:  # noqa: PLR2004
+            raise UnitError(
+                "a pixel size is one length or a pair", key=name, found=f"{len(pair)} values"
+            )
+    else:
+        pair = (value, value)
+    return _one_pixel_size(pair[0], name), _one_pixel_size(pair[1], name)

@@ -1,0 +1,501 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pint
+import pytest
+import xarray as xr
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("agg")
+
+from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+from ptyxr import plotting  # noqa: E402
+from ptyxr.errors import MissingDataError, MissingDependencyError, PtyxrError, UnitError  # noqa: E402
+from ptyxr.indexes import Grid, GridIndex  # noqa: E402
+from ptyxr.tutorial import simulate_scan  # noqa: E402
+
+PIXEL_SIZE = 50e-9
+
+
+@pytest.fixture(scope="module")
+def scan():
+    return simulate_scan(positions=60, probe_size=32)
+
+
+def quantity(values, unit):
+    return pint.get_application_registry().Quantity(values, unit)
+
+
+def axis(name, size, center, pitch, unit):
+    index = GridIndex.full(Grid(center, pitch, size, unit), name)
+    return xr.Coordinates(index.create_variables(), indexes={name: index})
+
+
+def dataset(scan, unit="meter"):
+    pitch = {"meter": PIXEL_SIZE, "micrometer": 0.05, "pixel": 1.0}[unit]
+    rows, columns = scan.objectGuess.shape
+    size = scan.probeGuess.shape[0]
+    probe = scan.probeGuess * np.array([1, 0.5, 0.25]).reshape(3, 1, 1)
+    ds = xr.Dataset(
+        {
+            "object": (("object_layer", "object_y", "object_x"), scan.objectGuess[np.newaxis]),
+            "probe": (
+                ("coherent_mode", "incoherent_mode", "probe_y", "probe_x"),
+                probe[np.newaxis],
+            ),
+            "diffraction": (("position", "detector_y", "detector_x"), scan.diff3d),
+            "loss": ("epoch", 1.0 / np.arange(1, 21)),
+        },
+        coords={
+            "position_x": ("position", quantity(scan.xcoords * pitch, unit)),
+            "position_y": ("position", quantity(scan.ycoords * pitch, unit)),
+            "nominal_position_x": ("position", quantity(scan.xcoords_start * pitch, unit)),
+            "nominal_position_y": ("position", quantity(scan.ycoords_start * pitch, unit)),
+            "epoch": np.arange(10, 30),
+        },
+        attrs={"name": "a scan"},
+    )
+    ds["diffraction"].attrs["quantity"] = "amplitude"
+    for name, count, center, p, u in (
+        ("object_x", columns, columns / 2 * pitch, pitch, unit),
+        ("object_y", rows, rows / 2 * pitch, pitch, unit),
+        ("probe_x", size, 0.0, pitch, unit),
+        ("probe_y", size, 0.0, pitch, unit),
+        ("detector_x", size, (size - 1) / 2, 1.0, "pixel"),
+        ("detector_y", size, (size - 1) / 2, 1.0, "pixel"),
+    ):
+        ds = ds.assign_coords(axis(name, count, center, p, u))
+    return ds
+
+
+@pytest.fixture
+def ds(scan):
+    return dataset(scan)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def image(ax):
+    return ax.images[0]
+
+
+def titles(fig):
+    return [ax.get_title() for ax in fig.axes if ax.get_title()]
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+# --- the frame ---
+
+
+def test_object_lies_where_its_coordinates_say(ds, scan):
+    ax = plotting.plot_object(ds)
+    rows, columns = scan.objectGuess.shape
+    assert np.allclose(image(ax).get_extent(), [0, columns * 0.05, rows * 0.05, 0], atol=1e-12)
+    assert image(ax).origin == "upper"
+    assert ax.get_aspect() == 1
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x (µm)", "y (µm)")
+    assert np.array_equal(image(ax).get_array(), np.abs(scan.objectGuess))
+
+
+def test_y_goes_down_and_x_to_the_right(ds):
+    for ax in (plotting.plot_object(ds), plotting.plot_probe(ds), plotting.plot_positions(ds)):
+        assert not ax.xaxis_inverted()
+        assert ax.yaxis_inverted()
+
+
+def test_reversed_axes_keep_pixels_in_place(ds):
+    straight = plotting.plot_object(ds)
+    turned = plotting.plot_object(ds.isel(object_y=slice(None, None, -1)))
+    left, right, bottom, top = image(straight).get_extent()
+    assert np.allclose(image(turned).get_extent(), [left, right, top, bottom], atol=1e-12)
+    assert turned.get_ylim() == straight.get_ylim()
+
+
+def test_positions_are_drawn_where_they_are(ds, scan):
+    ax = plotting.plot_object(ds)
+    expected = np.column_stack([scan.xcoords, scan.ycoords]) * 0.05
+    assert np.allclose(ax.collections[0].get_offsets(), expected)
+    assert texts(ax) == []
+    assert not plotting.plot_object(ds, positions=False).collections
+
+
+@pytest.mark.parametrize(
+    ("unit", "label", "width"),
+    [("meter", "µm", 0.05), ("micrometer", "µm", 0.05), ("pixel", "pixel", 1)],
+)
+def test_units_are_those_of_the_coordinates(scan, unit, label, width):
+    ax = plotting.plot_object(dataset(scan, unit))
+    assert ax.get_xlabel() == f"x ({label})"
+    assert image(ax).get_extent()[1] == pytest.approx(scan.objectGuess.shape[1] * width)
+    assert np.allclose(ax.collections[0].get_offsets()[:, 0], scan.xcoords * width)
+
+
+def test_units_may_be_attributes(ds, scan):
+    plain = ds.drop_indexes(["object_x", "object_y"])
+    for name in ("object_x", "object_y", "position_x", "position_y"):
+        plain[name] = (plain[name].dims, ds[name].data.m_as("nm"), {"units": "nm"})
+    ax = plotting.plot_object(plain)
+    assert image(ax).get_extent()[1] == pytest.approx(scan.objectGuess.shape[1] * 0.05)
+    assert np.allclose(ax.collections[0].get_offsets()[:, 0], scan.xcoords * 0.05)
+
+
+def test_dask_arrays_of_quantities_are_computed(ds, scan):
+    pytest.importorskip("dask.array")
+    ax = plotting.plot_object(ds.chunk())
+    assert np.allclose(ax.collections[0].get_offsets()[:, 0], scan.xcoords * 0.05)
+
+
+@pytest.mark.parametrize(
+    ("factor", "label"), [(1e-6, "pm"), (1e-3, "nm"), (1, "µm"), (1e3, "mm"), (1e6, "m")]
+)
+def test_prefix_fits_the_size(ds, factor, label):
+    for name in ("object_x", "object_y"):
+        old = ds.xindexes[name].grid
+        ds = ds.drop_vars(name).assign_coords(
+            axis(name, old.size, old.center * factor, old.pitch * factor, "meter")
+        )
+    assert plotting.plot_object(ds, positions=False).get_xlabel() == f"x ({label})"
+
+
+def test_css_pixels_are_refused(ds):
+    lost = ds.assign_coords(position_x=("position", quantity(np.ones(60), "px")))
+    with pytest.raises(UnitError, match="CSS pixel"):
+        plotting.plot_positions(lost)
+
+
+def test_a_lost_unit_is_refused(ds):
+    with pytest.raises(UnitError, match="position_x"):
+        plotting.plot_object(ds.assign_coords(position_x=("position", np.ones(60))))
+
+
+def test_object_without_coordinates_is_in_pixels(ds):
+    bare = ds.drop_vars(["object_x", "object_y"])
+    ax = plotting.plot_object(bare)
+    assert ax.get_xlabel() == "x (pixel)"
+    assert image(ax).get_extent()[0] == -0.5
+    assert texts(ax) == ["positions are in meter"]
+
+
+def test_single_row_is_as_high_as_wide(ds):
+    ax = plotting.plot_object(ds.isel(object_y=slice(3, 4)), positions=False)
+    _, _, bottom, top = image(ax).get_extent()
+    assert bottom - top == pytest.approx(0.05)
+
+
+# --- what is drawn ---
+
+
+def test_phase_has_the_whole_circle(ds, scan):
+    ax = plotting.plot_object(ds, quantity="phase")
+    assert image(ax).get_clim() == (-np.pi, np.pi)
+    assert image(ax).get_cmap().name == "twilight"
+    assert np.allclose(image(ax).get_array(), np.angle(scan.objectGuess))
+
+
+def test_complex_has_hue_and_lightness(ds):
+    values = np.zeros(ds["object"].shape, complex)
+    values[..., 20:] = 1j
+    values[..., 40:] = 0.5
+    rgb = image(
+        plotting.plot_object(ds.assign(object=(ds["object"].dims, values)), quantity="complex")
+    )
+    colors = np.asarray(rgb.get_array())
+    assert colors.shape == (*values.shape[1:], 3)
+    assert not colors[:, :20].any()
+    assert colors[0, 30].max() > colors[0, 50].max() > 0
+    assert np.ptp(colors[0, 30]) > 0.2
+
+
+def test_hues_are_of_equal_lightness():
+    hues = plotting._complex_colors(np.exp(1j * np.linspace(-np.pi, np.pi, 100)))
+    linear = np.where(hues <= 0.04045, hues / 12.92, ((hues + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+    assert np.ptp(luminance) < 0.12
+    assert 0 <= hues.min() < hues.max() <= 1
+
+
+def test_contrast_is_what_was_scanned_without_outliers(ds):
+    values = ds["object"].values.copy()
+    values[0, 0, 0] = 1000  # far from the scan
+    ax = plotting.plot_object(ds.assign(object=(ds["object"].dims, values)))
+    low, high = image(ax).get_clim()
+    assert 0.7 < low < high < 1.1
+
+
+def test_uniform_and_missing_values_are_drawn(ds):
+    for value in (1.0, 0.0, np.nan):
+        flat = ds.assign(object=(ds["object"].dims, np.full(ds["object"].shape, value)))
+        for quantity_ in ("amplitude", "phase", "complex"):
+            plotting.plot_object(flat, quantity=quantity_).figure.canvas.draw()
+
+
+def test_layers_are_numbered(ds):
+    two = ds["object"].variable.isel(object_layer=[0, 0])
+    ds = ds.drop_vars("object").assign(object=two)
+    assert plotting.plot_object(ds, layer=1).get_title() == "Object amplitude, layer 1 of 2"
+    assert plotting.plot_object(ds, layer=-1).get_title() == "Object amplitude, layer 1 of 2"
+    assert plotting.plot_object(ds.isel(object_layer=0)).get_title() == "Object amplitude"
+
+
+def test_points_outside_are_counted_not_shown(ds):
+    crop = ds.isel(object_x=slice(0, ds.sizes["object_x"] // 2))
+    outside = np.mean(ds["position_x"].data.magnitude > crop["object_x"].data.magnitude[-1] + 25e-9)
+    ax = plotting.plot_object(crop)
+    assert texts(ax) == [f"{outside:.1%} of the positions outside"]
+    assert ax.get_xlim()[1] == pytest.approx(crop.sizes["object_x"] * 0.05)
+
+
+def test_positions_in_another_unit_are_mentioned(ds, scan):
+    mixed = ds.assign_coords(
+        position_x=("position", quantity(scan.xcoords, "pixel")),
+        position_y=("position", quantity(scan.ycoords, "pixel")),
+    )
+    ax = plotting.plot_object(mixed)
+    assert texts(ax) == ["positions are in pixel"]
+    assert not ax.collections
+
+
+def test_probe_modes_have_their_share_of_the_power(ds, scan):
+    shares = [plotting.plot_probe(ds, mode=i).get_title() for i in range(3)]
+    assert shares == ["Probe mode 0 (76.2%)", "Probe mode 1 (19.0%)", "Probe mode 2 (4.8%)"]
+    assert np.allclose(
+        image(plotting.plot_probe(ds)).get_array(), np.abs(scan.probeGuess) ** 2, rtol=1e-5
+    )
+    assert plotting.plot_probe(ds.isel(incoherent_mode=[0])).get_title() == "Probe"
+    assert plotting.plot_probe(ds.isel(incoherent_mode=0, coherent_mode=0)).get_title() == "Probe"
+    with pytest.raises(IndexError):
+        plotting.plot_probe(ds, mode=3)
+
+
+def test_positions_with_and_without_nominal_ones(ds, scan):
+    ax = plotting.plot_positions(ds)
+    assert "nominal" in ax.get_title()
+    assert np.allclose(ax.collections[-1].get_offsets()[:, 1], scan.ycoords * 0.05)
+    way = np.array(ax.lines[0].get_xydata()).reshape(60, 3, 2)
+    assert np.allclose(way[:, 0, 0], scan.xcoords_start * 0.05)
+    assert np.allclose(way[:, 1, 0], scan.xcoords * 0.05)
+    alone = ds.drop_vars(["nominal_position_x", "nominal_position_y"])
+    assert plotting.plot_positions(alone).get_title() == "Scan positions"
+
+
+def test_a_single_scan_point(ds):
+    one = ds.isel(position=3)
+    plotting.plot_positions(one).figure.canvas.draw()
+    plotting.plot(one).canvas.draw()
+
+
+def test_loss_has_its_epochs(ds):
+    ax = plotting.plot_loss(ds)
+    assert np.array_equal(ax.lines[0].get_xdata(), np.arange(10, 30))
+    assert ax.get_yscale() == "log"
+    assert plotting.plot_loss(ds.assign(loss=-ds["loss"])).get_yscale() == "linear"
+    assert plotting.plot_loss(ds.drop_vars("epoch")).lines[0].get_xdata()[0] == 0
+
+
+def test_diffraction_is_logarithmic_and_bad_pixels_are_masked(ds, scan):
+    bad = np.zeros((32, 32), bool)
+    bad[3, 4] = True
+    ds["bad_pixels"] = (("detector_y", "detector_x"), bad)
+    ax = plotting.plot_diffraction(ds, 7)
+    values = image(ax).get_array()
+    assert np.array_equal(values.mask, bad)
+    assert values.min() > 0
+    bright = (scan.diff3d[7] > 0) & ~bad
+    assert np.allclose(values[bright], scan.diff3d[7][bright])
+    assert image(ax).norm.__class__.__name__ == "LogNorm"
+    assert image(ax).get_extent() == [-0.5, 31.5, 31.5, -0.5]
+    assert ax.get_title() == "Diffraction pattern 7"
+
+
+def test_dark_and_flat_patterns_are_drawn(ds):
+    for value in (0.0, 1.0, np.nan):
+        flat = ds.assign(diffraction=(ds["diffraction"].dims, np.full((60, 32, 32), value)))
+        plotting.plot_diffraction(flat).figure.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    ("function", "names"),
+    [
+        (plotting.plot_object, ["object"]),
+        (plotting.plot_probe, ["probe"]),
+        (plotting.plot_positions, ["position_x", "position_y"]),
+        (plotting.plot_loss, ["loss"]),
+        (plotting.plot_diffraction, ["diffraction"]),
+    ],
+)
+def test_what_is_missing_is_named(ds, function, names):
+    with pytest.raises(MissingDataError, match=names[0]):
+        function(ds.drop_vars(names))
+
+
+def test_unknown_quantity_is_refused(ds):
+    with pytest.raises(ValueError, match="amplitude"):
+        plotting.plot_object(ds, quantity="modulus")
+
+
+# --- the overview ---
+
+
+def test_overview_has_everything(ds):
+    fig = plotting.plot(ds)
+    fig.canvas.draw()
+    assert titles(fig) == [
+        "Object amplitude",
+        "Object phase",
+        "Probe mode 0 (76.2%)",
+        "Probe mode 1 (19.0%)",
+        "Probe mode 2 (4.8%)",
+        "Diffraction pattern 0",
+        "Loss",
+    ]
+    assert fig.get_suptitle() == "a scan"
+
+
+@pytest.mark.parametrize(
+    ("missing", "left"),
+    [
+        (["object"], ["Scan positions; nominal in grey", "Probe", "Diffraction pattern 0", "Loss"]),
+        (["object", "probe", "loss", "diffraction"], ["Scan positions; nominal in grey"]),
+        (["probe", "loss", "diffraction"], ["Object amplitude", "Object phase"]),
+        (["object", "position_x", "position_y", "probe", "diffraction"], ["Loss"]),
+    ],
+)
+def test_overview_leaves_out_what_is_missing(ds, missing, left):
+    fig = plotting.plot(ds.isel(incoherent_mode=[0]).drop_vars(missing))
+    fig.canvas.draw()
+    assert titles(fig) == left
+
+
+def test_overview_leaves_out_an_empty_loss(ds):
+    assert "Loss" not in titles(plotting.plot(ds.isel(epoch=slice(0))))
+
+
+def test_overview_of_nothing_says_so():
+    with pytest.raises(PtyxrError, match="nothing to plot"):
+        plotting.plot(xr.Dataset())
+
+
+def test_overview_draws_into_figures_and_subfigures_without_pyplot(ds):
+    fig = Figure(figsize=(24, 8), layout="constrained")
+    left, right = fig.subfigures(1, 2)
+    assert plotting.plot(ds, fig=left) is left
+    assert plotting.plot(ds.drop_vars("object"), fig=right) is right
+    fig.savefig("/dev/null", format="png", bbox_inches="tight")
+    assert plt.get_fignums() == []
+
+
+def test_nothing_sticks_out_of_a_figure(ds):
+    draw = [plotting.plot_object, plotting.plot_probe, plotting.plot_positions]
+    for fig in (plotting.plot(ds), *(function(ds).figure for function in draw)):
+        fig.canvas.draw()
+        tight = fig.get_tightbbox()
+        width, height = fig.get_size_inches()
+        assert tight.x0 >= 0
+        assert tight.y0 >= 0
+        assert tight.x1 <= width
+        assert tight.y1 <= height
+
+
+def test_colour_bars_are_as_high_as_their_pictures(ds):
+    fig = plotting.plot(ds)
+    fig.canvas.draw()
+    # All but the first, whose bar gives some of its height to the points at its ends.
+    for picture, bar in zip(fig.axes[2:12:2], fig.axes[3:12:2], strict=True):
+        assert bar.get_position().y0 == pytest.approx(picture.get_position().y0)
+        assert bar.get_position().x0 > picture.get_position().x1
+        assert bar.get_position().y1 == pytest.approx(picture.get_position().y1)
+
+
+def test_axes_given_are_the_axes_drawn_into(ds):
+    fig, axes = plt.subplots(2, 2)
+    for ax, function in zip(
+        axes.flat,
+        (plotting.plot_object, plotting.plot_probe, plotting.plot_positions, plotting.plot_loss),
+        strict=True,
+    ):
+        plt.sca(ax)
+        assert function(ds, ax=ax) is ax
+        assert plt.gca() is ax
+    assert plt.get_fignums() == [fig.number]
+
+
+# --- large data, late imports ---
+
+
+class Counting(xr.backends.BackendArray):
+    """A lazy array that counts what is read from it."""
+
+    def __init__(self, shape):
+        self.shape, self.dtype, self.read = shape, np.dtype(np.complex64), 0
+
+    def __getitem__(self, key):
+        return xr.core.indexing.explicit_indexing_adapter(
+            key, self.shape, xr.core.indexing.IndexingSupport.BASIC, self._get
+        )
+
+    def _get(self, key):
+        shape = np.empty(self.shape, "V0")[key].shape
+        self.read += int(np.prod(shape))
+        return np.ones(shape, self.dtype)
+
+
+def test_large_objects_are_thinned_before_they_are_loaded():
+    array = Counting((3, 5000, 4000))
+    lazy = xr.core.indexing.LazilyIndexedArray(array)
+    ds = xr.Dataset({"object": (("object_layer", "object_y", "object_x"), lazy)})
+    for name, size in (("object_x", 4000), ("object_y", 5000)):
+        ds = ds.assign_coords(axis(name, size, 0.0, 1e-9, "meter"))
+    ax = plotting.plot_object(ds, layer=2)
+    assert array.read == 1000 * 1000
+    left, right, _, top = image(ax).get_extent()
+    # Each drawn pixel is centred on the one it stands for.
+    assert left == pytest.approx(-2.0 + 0.0005 - 0.002)
+    assert right - left == pytest.approx(4.0)
+    assert top == pytest.approx(-2.5 + 0.0005 - 0.0025)
+
+
+def test_only_one_pattern_is_loaded():
+    array = Counting((100, 64, 64))
+    array.dtype = np.dtype(np.float32)
+    lazy = xr.core.indexing.LazilyIndexedArray(array)
+    plotting.plot_diffraction(
+        xr.Dataset({"diffraction": (("position", "detector_y", "detector_x"), lazy)}), 99
+    )
+    assert array.read == 64 * 64
+
+
+def test_many_positions_are_thinned():
+    at = quantity(np.linspace(0, 1e-5, 100_001), "meter")
+    ds = xr.Dataset(coords={"position_x": ("position", at), "position_y": ("position", at)})
+    dots = plotting.plot_positions(ds).collections[-1]
+    assert 10_000 < len(dots.get_offsets()) <= 20_000
+    assert dots.get_array()[-1] > 99_000
+
+
+def test_matplotlib_and_pint_are_imported_on_use(tmp_path):
+    code = (
+        "import sys, ptyxr.plotting\n"
+        "bad = {'pint', 'matplotlib', 'scipy', 'dask'} & set(sys.modules)\n"
+        "assert not bad, bad\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+def test_missing_matplotlib_says_what_to_install(ds, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for function in (plotting.plot, plotting.plot_object, plotting.plot_loss):
+        with pytest.raises(MissingDependencyError, match=r"pip install 'ptyxr\[plot\]'") as caught:
+            function(ds)
+        assert isinstance(caught.value, ImportError)
