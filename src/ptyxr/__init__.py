@@ -1,1 +1,53 @@
-"""Ptychography data as xarray datasets with units."""
+"""Ptychography data as xarray datasets with units.
+
+Importing it registers the accessor ``.ptyxr``; the engines need no import.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from ptyxr import accessor as _accessor  # noqa: F401  (registers .ptyxr)
+
+if TYPE_CHECKING:
+    import pint
+
+    from ptyxr import testing, tutorial
+    from ptyxr.formats.detect import open_dataset
+    from ptyxr.formats.ptychopinn import from_rawdata
+
+    ureg: pint.UnitRegistry[Any]
+
+try:
+    __version__ = version("ptyxr")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+__all__ = ["__version__", "from_rawdata", "open_dataset", "testing", "tutorial", "ureg"]
+
+_WHERE = {
+    "open_dataset": "ptyxr.formats.detect",
+    "from_rawdata": "ptyxr.formats.ptychopinn",
+    "testing": "ptyxr.testing",
+    "tutorial": "ptyxr.tutorial",
+}
+
+
+# xarray imports this module whenever it looks for an engine: what is not needed then is imported
+# when it is asked for.
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "ureg":
+        import pint
+
+        return pint.application_registry
+    if name in _WHERE:
+        module = import_module(_WHERE[name])
+        return module if _WHERE[name] == f"ptyxr.{name}" else getattr(module, name)
+    raise AttributeError(f"module 'ptyxr' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -179,7 +179,7 @@ def show(*renderables: RenderableType) -> None:
     typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> RenderableType:
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> RenderableType:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -187,11 +187,10 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
     terminal = sys.stdout.isatty()
     table = Table(
         *columns,
-        title=title,
-        title_justify="left",
-        title_style="bold",
+        show_header=any(columns),
         box=box.SIMPLE_HEAD if terminal else None,
-        pad_edge=terminal,
+        show_edge=False,
+        pad_edge=False,
         padding=(0, 2, 0, 0),
     )
     for row in rows:
@@ -213,7 +212,6 @@ def describe(ds: Dataset, heading: Sequence[tuple[str, str]], unknown: Sequence[
     """
     known = [(name, str(ds.attrs[name])) for name in SCHEMA if ds.attrs.get(name) not in (None, "")]
     other = [(str(name), str(ds.attrs[name])) for name in ds.attrs if name not in SCHEMA]
-    parts = [_table("File", ("", ""), [*heading, *((n, _short(v)) for n, v in known + other)])]
     scalars, along = _coordinates(ds)
     arrays = [
         (
@@ -226,17 +224,18 @@ def describe(ds: Dataset, heading: Sequence[tuple[str, str]], unknown: Sequence[
         )
         for name, variable in ds.data_vars.variables.items()
     ]
-    parts.append(_table("Arrays", ("name", "shape", "dimensions", "dtype", "size", "what"), arrays))
-    if along:
-        columns = ("name", "length", "first to last, or range", "pixel", "what")
-        parts.append(_table("Coordinates", columns, along))
-    if scalars:
-        parts.append(_table("Scalars", ("name", "value", "what"), scalars))
-    parts.append(
-        _table("Not known to ptyxr", ("",), [(name,) for name in unknown] or [("nothing",)])
-    )
-    separated = [part for one in parts for part in (one, "")]
-    show(*separated[:-1])
+    tables: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
+        "File": (("", ""), [*heading, *((name, _short(value)) for name, value in known + other)]),
+        "Arrays": (("name", "shape", "dimensions", "dtype", "size", "what"), arrays),
+        "Coordinates": (("name", "length", "first to last, or range", "pixel", "what"), along),
+        "Scalars": (("name", "value", "what"), scalars),
+        "Not known to ptyxr": (("",), [(name,) for name in unknown] or [("nothing",)]),
+    }
+    parts: list[RenderableType] = []
+    for title, (columns, rows) in tables.items():
+        if rows:
+            parts += ["", f"[bold]{title}[/bold]", _table(columns, rows)]
+    show(*parts[1:])
 
 
 def _short(text: str, length: int = 300) -> str:
@@ -269,12 +268,20 @@ def _coordinates(ds: Dataset) -> tuple[list[tuple[str, ...]], list[tuple[str, ..
         if name in AXES and variable.dims == (name,):
             grid = axis(ds, name).grid
             pitch = number(abs(grid.pitch), grid.unit)
-            ends = f"{number(values[0], unit)} to {number(values[-1], unit)}" if values.size else ""
+            ends = (
+                f"{number(float(values[0]), unit)} to {number(values[-1], unit)}"
+                if values.size
+                else ""
+            )
             along.append((name, str(variable.size), ends, pitch, what))
         elif not variable.ndim:
             value = values[()]
             scalars.append(
-                (name, number(value, unit) if value.dtype.kind in "fiu" else f"{value}", what)
+                (
+                    name,
+                    number(float(value), unit) if value.dtype.kind in "fiu" else f"{value}",
+                    what,
+                )
             )
         else:
             span = ""

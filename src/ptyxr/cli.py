@@ -16,12 +16,10 @@ import typer
 
 from ptyxr._console import DEBUG, Group, describe, file_size, progress, say, shape
 from ptyxr.errors import ExistingFileError, MissingDependencyError, PtyxrError
-from ptyxr.model import AXES, SCHEMA, Entry, axes_of, scalars
+from ptyxr.model import AXES, SCHEMA, scalars
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from xarray import Dataset
 
 __all__ = ["app", "main"]
 
@@ -94,6 +92,7 @@ _EXAMPLES: Final = {
     "degree": "12.5 deg",
 }
 _TEXTS: Final = ("name", "comments", "polarization")
+_PAIRS: Final = {f"{what}_pixel_size": what for what in ("object", "probe", "detector")}
 _PIXEL_SIZES: Final = {axis.pixel_size for axis in AXES.values()}
 
 # The options of PtychoPINN's converter that have other names here: the name of the model, and the
@@ -116,19 +115,20 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _schema_option(entry: Entry) -> Any:
-    what = entry.long_name[:1].upper() + entry.long_name[1:]
-    if entry.name in _TEXTS:
-        return typer.Option(
-            _flag(entry.name), metavar="TEXT", help=f"{what}.", rich_help_panel="About the data"
-        )
+def _data_option(name: str) -> Any:
+    """Return the option for one name of the model, or for a pair of pixel sizes."""
+    if name in _PAIRS:
+        text = f'Size of a pixel of the {_PAIRS[name]}: "50 nm", or "50 nm,40 nm" (width,height).'
+    else:
+        entry = SCHEMA[name]
+        example = "" if name in _TEXTS else f', such as "{_EXAMPLES[entry.unit or "count"]}"'
+        text = f"{entry.long_name.capitalize()}{example}."
     return typer.Option(
-        _flag(entry.name),
-        metavar="QUANTITY",
-        help=f'{what}, such as "{_EXAMPLES[entry.unit or "count"]}".',
-        # --object-pixel-size and the like say both at once.
-        hidden=entry.name in _PIXEL_SIZES,
-        rich_help_panel="About the data",
+        _flag(name),
+        metavar="TEXT" if name in _TEXTS else "QUANTITY",
+        help=text,
+        hidden=name in _PIXEL_SIZES,  # --object-pixel-size and the like say both at once
+        rich_help_panel="What the input does not say, or says wrong",
     )
 
 
@@ -137,10 +137,8 @@ def _with_schema_options(command: Callable[..., None]) -> Callable[..., None]:
 
     typer makes options from the signature; here its ``**given`` is replaced by what the tables say.
     """
-    made: dict[str, tuple[type, Any]] = {
-        entry.name: (str, _schema_option(entry))
-        for entry in (*(SCHEMA[name] for name in _TEXTS), *scalars())
-    }
+    names = (*_PAIRS, *_TEXTS, *(entry.name for entry in scalars()))
+    made: dict[str, tuple[type, Any]] = {name: (str, _data_option(name)) for name in names}
     for option, (name, _) in _PTYCHOPINN.items():
         made[_OLD + name] = (float, typer.Option(option, hidden=True))
     for name in ("input_npz", "output_product"):
@@ -176,13 +174,6 @@ def _pair(text: str | None) -> str | tuple[str, ...] | None:
     return parts if len(parts) > 1 else text
 
 
-def _old_quantity(given: dict[str, Any], name: str) -> str | None:
-    """Take from what was given the bare number of an old option, as a quantity."""
-    value = given.pop(_OLD + name, None)
-    units = dict(_PTYCHOPINN.values())
-    return None if value is None else f"{value!r} {units[name]}"
-
-
 @app.command()
 @_with_schema_options
 def convert(
@@ -198,26 +189,12 @@ def convert(
         ),
     ] = None,
     *,
-    object_pixel_size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="QUANTITY",
-            help='Size of an object pixel: "50 nm", or "50 nm,40 nm" for width and height.',
-        ),
-    ] = None,
-    probe_pixel_size: Annotated[
-        str | None,
-        typer.Option(metavar="QUANTITY", help="Size of a probe pixel; by default the object's."),
-    ] = None,
-    detector_pixel_size: Annotated[
-        str | None, typer.Option(metavar="QUANTITY", help='Size of a detector pixel: "75 um".')
-    ] = None,
     far_field: Annotated[
         bool | None,
         typer.Option(
             "--far-field/--no-far-field",
             help="Whether the detector is in the far field.",
-            rich_help_panel="About the data",
+            rich_help_panel="What the input does not say, or says wrong",
         ),
     ] = None,
     origin: Annotated[
@@ -248,6 +225,14 @@ def convert(
     fill_object: Annotated[
         bool, typer.Option("--fill-object", help="Where there is no object, a uniform one.")
     ] = False,
+    probe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODE",
+            help="The incoherent probe mode for the NPZ: 'dominant' (the default), 'all', or a "
+            "number from 0.",
+        ),
+    ] = None,
     compressed: Annotated[bool, typer.Option("--compressed", help="Compress the NPZ.")] = False,
     overwrite: Annotated[
         bool, typer.Option(help="Whether an existing OUT is replaced, as cp does.")
@@ -256,15 +241,14 @@ def convert(
 ) -> None:
     """Convert between PtychoPINN's NPZ and Ptychodus products.
 
-    Quantities are a number with a unit: "50 nm", "8 keV". They are for what the input does not say,
-    or says wrong.
+    Quantities are a number with a unit: "50 nm", "8 keV".
 
         ptyxr convert Run1084.npz run1084.h5 --object-pixel-size "50 nm" --photon-energy "8 keV"
 
         ptyxr convert run1084.h5 back.npz
     """
-    source = _one("IN", source, given.pop(f"{_OLD}input_npz", None))
-    target = _one("OUT", target, given.pop(f"{_OLD}output_product", None))
+    source = _one("IN", source, given.pop(f"{_OLD}input_npz"))
+    target = _one("OUT", target, given.pop(f"{_OLD}output_product"))
     if source is None or target is None:
         raise PtyxrError("the files are missing", expected="ptyxr convert IN OUT")
     suffix = target.suffix.lower()
@@ -273,49 +257,53 @@ def convert(
             "what to write is told by the name's ending", file=target, found=repr(target.suffix),
             expected="'.h5', '.hdf5' or '.npz'",
         )  # fmt: skip
-    sizes = {
-        name: _one(_flag(f"{name}_pixel_size"), size, _old_quantity(given, f"{name}_pixel_size"))
-        for name, size in (
-            ("object", object_pixel_size),
-            ("probe", probe_pixel_size),
-            ("detector", detector_pixel_size),
+    for old, (name, unit) in _PTYCHOPINN.items():
+        bare = given.pop(_OLD + name)
+        quantity = None if bare is None else f"{bare!r} {unit}"
+        given[name] = _one(f"{_flag(name)}, {old}", given.get(name), quantity)
+    sizes = {what: _pair(given.pop(name)) for name, what in _PAIRS.items()}
+    old_center = [given.pop(f"object_center_{axis}") for axis in "xy"]
+    if old_center != [None, None]:
+        # One alone goes with 0, as in PtychoPINN's converter.
+        object_center = _one(
+            "--object-center", object_center, ",".join(x or "0 m" for x in old_center)
         )
-    }
-    center_x, center_y = (_old_quantity(given, f"object_center_{axis}") for axis in "xy")
-    if center_x or center_y:
-        # One alone is beside 0, as in PtychoPINN's converter.
-        center_x = f"{center_x or '0 m'},{center_y or '0 m'}"
-    center = _pair(_one("--object-center", object_center, center_x))
-    for old, (name, _) in _PTYCHOPINN.items():
-        if name in SCHEMA:
-            given[name] = _one(f"{_flag(name)}, {old}", given[name], _old_quantity(given, name))
-    given["far_field"] = None if far_field is None else int(far_field)
+    center = _pair(object_center)
 
     to_npz = suffix == _NPZ_SUFFIX
-    _check_use(
-        from_npz=_is_npz(source), to_npz=to_npz, origin=origin, measurement=measurement,
-        center=center, position_index=position_index, compressed=compressed,
-    )  # fmt: skip
+    from_npz = _is_npz(source)
+    _refuse_useless(
+        "a product to write" if to_npz else "an NPZ to write",
+        {"--object-center": center, "--position-index": position_index}
+        if to_npz
+        else {"--compressed": compressed or None, "--probe": probe},
+    )
+    if not (from_npz or to_npz):
+        _refuse_useless("an NPZ", {"--origin": origin, "--measurement": measurement})
     if not overwrite and target.exists():
         raise ExistingFileError("the file exists", file=target, remedy="--overwrite replaces it")
 
     import ptyxr
+    from ptyxr.formats.ptychodus_writer import with_metadata
 
     reading = {
         name: one.value for name, one in (("origin", origin), ("measurement", measurement)) if one
     }
-    with ptyxr.open_dataset(source, **(reading if _is_npz(source) else {})) as opened:
-        ds = _described(opened, sizes, {k: v for k, v in given.items() if v is not None})
+    with ptyxr.open_dataset(source, **(reading if from_npz else {})) as opened:
+        ds = with_metadata(
+            opened.ptyxr.assign_pixel_size(**sizes), {**given, "far_field": far_field}
+        )
         if fill_object and "object" not in ds:
             ds = ds.ptyxr.fill_object()
-        if not include_diffraction:
+        if to_npz and not include_diffraction:
             ds = ds.drop_vars("diffraction", errors="ignore")
         target.parent.mkdir(parents=True, exist_ok=True)
-        with progress(
-            f"writing {target.name}", target, sum(v.nbytes for v in ds.data_vars.values())
-        ):
+        total = sum(variable.nbytes for variable in ds.data_vars.values())
+        with progress(f"writing {target.name}", target, total):
             if to_npz:
-                writing = {} if _is_npz(source) else reading
+                writing: dict[str, Any] = {} if from_npz else dict(reading)
+                if probe is not None:
+                    writing["probe"] = int(probe) if probe.isdecimal() else probe
                 ds.ptyxr.to_npz(target, compressed=compressed, **writing)
             else:
                 ds.ptyxr.to_product(
@@ -335,63 +323,11 @@ def _is_npz(path: Path) -> bool:
     return is_zip(first_bytes(path))
 
 
-def _check_use(
-    *,
-    from_npz: bool,
-    to_npz: bool,
-    origin: Origin | None,
-    measurement: Measurement | None,
-    center: object,
-    position_index: object,
-    compressed: bool,
-) -> None:
+def _refuse_useless(needed: str, options: dict[str, object]) -> None:
     """Refuse options that would do nothing: whoever gives one expects something of it."""
-    product_only = (("--object-center", center), ("--position-index", position_index))
-    useless = [name for name, value in product_only if to_npz and value is not None]
-    if not (from_npz or to_npz):
-        useless += [n for n, v in (("--origin", origin), ("--measurement", measurement)) if v]
-    if compressed and not to_npz:
-        useless.append("--compressed")
-    if useless:
-        raise PtyxrError(
-            f"{' and '.join(useless)} would do nothing here",
-            expected="a product to write" if to_npz else "an NPZ",
-        )
-    if from_npz and origin is Origin.WORLD:
-        raise PtyxrError("'world' is for writing an NPZ", key="--origin")
-
-
-def _described(ds: Dataset, sizes: dict[str, Any], given: dict[str, Any]) -> Dataset:
-    """Return the dataset with what was said on the command line."""
-    from ptyxr.coordinates import replace_coordinates, scalar
-    from ptyxr.frame import make_scalar
-    from ptyxr.units import parse
-
-    values: dict[str, float] = {
-        name: parse(given.pop(name), SCHEMA[name].unit or "", _flag(name))
-        for name in list(given)
-        if SCHEMA[name].role == "scalar"
-    }
-    pairs: dict[str, Any] = {name: _pair(size) for name, size in sizes.items() if size is not None}
-    for name in sizes:
-        axes = axes_of("diffraction" if name == "detector" else name)
-        told = [values.pop(axis.pixel_size, None) for axis in axes]
-        if told == [None, None]:
-            continue
-        both = [
-            scalar(ds, a.pixel_size) if v is None else v for a, v in zip(axes, told, strict=True)
-        ]
-        if name in pairs or None in both:
-            option = _flag(f"{name}_pixel_size")
-            raise PtyxrError(
-                "a pixel has one width and one height", key=option,
-                remedy=f"Give both at once: {option} '50 nm,40 nm'",
-            )  # fmt: skip
-        pairs[name] = tuple(both)
-    if pairs:
-        ds = ds.ptyxr.assign_pixel_size(**pairs)
-    coords = {name: make_scalar(name, value, quantified=True) for name, value in values.items()}
-    return replace_coordinates(ds, coords).assign_attrs(given)
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise PtyxrError(f"{' and '.join(given)} would do nothing here", expected=needed)
 
 
 def _say_written(target: Path) -> None:
@@ -449,15 +385,9 @@ def validate(
 
     The exit code is 0 where there are no errors, else 2; warnings do not count.
     """
-    from ptyxr.report import Findings
     from ptyxr.validation import validate_file
 
-    try:
-        report = validate_file(file, source)
-    except PtyxrError as error:
-        findings = Findings(str(file))
-        findings.exception(error)
-        report = findings.report()
+    report = validate_file(file, source)
     typer.echo(json.dumps(report.as_dict(), indent=2) if as_json else str(report))
     if not report:
         raise typer.Exit(2)
@@ -523,7 +453,10 @@ _STEPS: Final = (
     ),
     (
         "Write a Ptychodus product, with the optics that an NPZ does not hold.",
-        "ds.ptyxr.to_product({product!r}, **ptyxr.tutorial.SIMULATED_OPTICS)",
+        (
+            "optics = ptyxr.tutorial.SIMULATED_OPTICS\n"
+            'ds.ptyxr.to_product({product!r}, position_index="sequential", **optics)'
+        ),
         "",
     ),
     (

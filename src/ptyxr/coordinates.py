@@ -196,7 +196,12 @@ def quantify(obj: Dataset) -> Dataset:
         elif name not in obj.xindexes:
             values = data.magnitude if is_quantity(data) else data
             variables[name] = unit_variable(
-                variable.dims, values, unit, variable.attrs, quantified=True, encoding=variable.encoding
+                variable.dims,
+                values,
+                unit,
+                variable.attrs,
+                quantified=True,
+                encoding=variable.encoding,
             )
     return replace_coordinates(obj, variables, indexes)
 

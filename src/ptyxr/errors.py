@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 __all__ = [
     "ExistingFileError",
     "FormatError",
@@ -12,6 +15,7 @@ __all__ = [
     "MissingFileError",
     "PtyxrError",
     "UnitError",
+    "warn",
 ]
 
 
@@ -103,3 +107,18 @@ class GridError(PtyxrError):
 
 class MissingDependencyError(PtyxrError, ImportError):
     """An optional package that an operation needs is not installed."""
+
+
+def warn(message: str) -> None:
+    """Give a UserWarning at the line of the user that led to it.
+
+    Parameters
+    ----------
+    message : str
+        What is the matter and, in its last sentence, what to do about it.
+    """
+    inside = ("ptyxr", "xarray", "dask", "pint_xarray")
+    depth, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=depth + 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +10,11 @@ import numpy as np
 from xarray import Dataset, Variable
 
 from ptyxr.coordinates import axis, magnitude, replace_coordinates, scalar, unit_of
-from ptyxr.errors import MissingDataError, UnitError
+from ptyxr.errors import MissingDataError, UnitError, warn
 from ptyxr.indexes import TOLERANCE, Grid, GridIndex
 from ptyxr.model import AXES, POSITIONS, SCHEMA, axes_of
 from ptyxr.units import (
     METER,
-    METER_PER_PIXEL,
     PIXEL,
     canonical,
     convert,
@@ -53,7 +51,9 @@ ORIGINS: dict[str, Any] = {
 def quantified(ds: Dataset) -> bool:
     """Tell whether a dataset's coordinates are Quantities."""
     return any(
-        getattr(ds.xindexes.get(name), "quantified", False) if name in AXES else is_quantity(v._data)
+        getattr(ds.xindexes.get(name), "quantified", False)
+        if name in AXES
+        else is_quantity(v._data)
         for name, v in ds.coords.variables.items()
     )
 
@@ -395,16 +395,13 @@ def points_outside(ds: Dataset) -> tuple[int, int, int] | None:
     return int(points.sum()), int(windows.sum()), total
 
 
-def warn_outside(ds: Dataset, stacklevel: int = 2) -> None:
-    """Warn when scan points lie outside the object, saying how many and what would fix it."""
+def warn_outside(ds: Dataset, remedy: str) -> None:
+    """Warn when scan points lie outside the object: how many, and what would fix it."""
     outside = points_outside(ds)
     if outside is None or not outside[0]:
         return
     points, windows, total = outside
-    warnings.warn(
+    warn(
         f"{points} of {total} scan points lie outside the object, and {windows} of {total} probe "
-        "windows reach beyond it. ds.ptyxr.register() moves the object under its positions; "
-        "to_product without object_center= writes the centre that belongs to them.",
-        UserWarning,
-        stacklevel=stacklevel + 1,
+        f"windows reach beyond it. {remedy}"
     )

@@ -52,7 +52,11 @@ class Grid:
         Column j lies at ``center + (j - (size - 1) / 2) * pitch``, the definition of Ptychodus
         (``ptychodus/api/object.py``); columns beyond the line are extrapolated.
         """
-        j = np.arange(columns.start, columns.stop, columns.step) if isinstance(columns, range) else columns
+        j = (
+            np.arange(columns.start, columns.stop, columns.step)
+            if isinstance(columns, range)
+            else columns
+        )
         return np.asarray(self.center + (j - (self.size - 1) / 2) * self.pitch, dtype=float)
 
     def columns(self, labels: Any) -> Any:
@@ -88,7 +92,7 @@ def _tidy(columns: np.ndarray) -> Columns:
     if columns.size == 0:
         return range(0)
     step = int(columns[1] - columns[0]) if columns.size > 1 else 1
-    if step and (columns.size < 2 or bool((np.diff(columns) == step).all())):  # noqa: PLR2004
+    if step and (columns.size < 2 or bool((np.diff(columns) == step).all())):
         return range(int(columns[0]), int(columns[-1]) + (1 if step > 0 else -1), step)
     return columns
 
@@ -203,7 +207,7 @@ class GridIndex(Index):
         """The columns as a range, or None where they are not evenly spaced."""
         return self._columns if isinstance(self._columns, range) else None
 
-    def with_quantities(self, quantified: bool) -> Self:  # noqa: FBT001
+    def with_quantities(self, quantified: bool) -> Self:
         """Return the index whose coordinate is a Quantity, or plain numbers with an attribute."""
         return type(self)(self.grid, self._columns, self.name, self.dim, quantified=quantified)
 
@@ -327,7 +331,7 @@ class GridIndex(Index):
         if hasattr(label, "dims"):
             indexer: Any = Variable(label.dims, found)
             if hasattr(label, "coords"):
-                from xarray import DataArray  # noqa: PLC0415
+                from xarray import DataArray
 
                 kept = {k: v for k, v in label.coords.items() if k != self.name}
                 indexer = DataArray(indexer, coords=kept)
@@ -337,7 +341,10 @@ class GridIndex(Index):
     def _slice(self, label: slice) -> slice | np.ndarray:
         if label.step is not None:
             raise GridError("a slice of lengths has no step", key=str(self.name), found=label.step)
-        ends = [None if end is None else float(self._magnitude(end)) for end in (label.start, label.stop)]
+        ends = [
+            None if end is None else float(self._magnitude(end))
+            for end in (label.start, label.stop)
+        ]
         at = [None if end is None else float(self.grid.columns(end)) for end in ends]
         span = self.span
         if span is None:
@@ -353,7 +360,9 @@ class GridIndex(Index):
         if at[0] is not None:
             first = int(np.clip(np.ceil((at[0] - span.start) / span.step - tolerance), 0, last))
         if at[1] is not None:
-            last = int(np.clip(np.floor((at[1] - span.start) / span.step + tolerance) + 1, first, last))
+            last = int(
+                np.clip(np.floor((at[1] - span.start) / span.step + tolerance) + 1, first, last)
+            )
         return slice(first, last)
 
     def _find(self, wanted: np.ndarray, *, nearest: bool, reach: float | None) -> np.ndarray:
@@ -395,7 +404,9 @@ class GridIndex(Index):
         columns = self._in_frame_of(other)
         if columns is None:
             pitch = self.grid.to(other.grid.unit).pitch
-            start = float(other.grid.columns(self.grid.to(other.grid.unit).labels(np.array([0]))[0]))
+            start = float(
+                other.grid.columns(self.grid.to(other.grid.unit).labels(np.array([0]))[0])
+            )
             apart = (
                 f"pixels of {pitch!r} and {other.grid.pitch!r} {other.grid.unit}"
                 if not np.isclose(pitch, other.grid.pitch, rtol=1e-9, atol=0)

@@ -129,9 +129,7 @@ _TABLE: Final = (
         "distance to the next object layer",
     ),
     Entry("epoch", "coordinate", ("epoch",), None, "int", "epoch"),
-    Entry(
-        "object_pixel_width", "scalar", (), "meter / pixel", "float", "width of an object pixel"
-    ),
+    Entry("object_pixel_width", "scalar", (), "meter / pixel", "float", "width of an object pixel"),
     Entry(
         "object_pixel_height", "scalar", (), "meter / pixel", "float", "height of an object pixel"
     ),

@@ -48,7 +48,8 @@ _DERIVED: Final = "__derived__"
 
 def _beside_coordinates(ds: Dataset, variables: Mapping[str, Variable]) -> Dataset:
     """Return variables with the dataset's coordinates that go with their dimensions."""
-    return ds.coords.to_dataset().assign(variables)[list(variables)]
+    beside = ds.coords.to_dataset().drop_attrs(deep=False)
+    return beside.assign(variables)[list(variables)]
 
 
 def _array(ds: Dataset, name: str, variable: Variable) -> DataArray:
@@ -254,7 +255,7 @@ def _part(obj: Dataset | DataArray, function: Any, name: str) -> DataArray:
 def amplitude(obj: Dataset | DataArray) -> DataArray:
     """Return the amplitude of an object or of any complex array: its absolute value.
 
-    As ``numpy.absolute``, which Ptychodus draws (``ptychodus/api/visualize.py``).
+    ``numpy.absolute``, as in ``ObjectComparison`` of ``ptychodus/api/metrics.py``.
 
     Parameters
     ----------
@@ -285,7 +286,7 @@ def amplitude(obj: Dataset | DataArray) -> DataArray:
 def phase(obj: Dataset | DataArray) -> DataArray:
     """Return the phase of an object or of any complex array, from -π to π, not unwrapped.
 
-    As ``numpy.angle``, which Ptychodus draws (``ptychodus/api/visualize.py``).
+    ``numpy.angle``, as in ``ObjectComparison`` of ``ptychodus/api/metrics.py``.
 
     Parameters
     ----------
@@ -316,14 +317,18 @@ def phase(obj: Dataset | DataArray) -> DataArray:
     return part
 
 
-def _point(ds: Dataset, position: SupportsIndex) -> Dataset:
-    """Return the dataset at one scan point, with nothing but the probe and its weights."""
+def _row(position: SupportsIndex | DataArray) -> int:
     try:
-        row = operator.index(position)
-    except TypeError:
+        # What argmin() and its like give is a DataArray.
+        return operator.index(position.item() if isinstance(position, DataArray) else position)
+    except (TypeError, ValueError):
         raise TypeError(
             f"a scan point is given by the number of its row, a whole number: found {position!r}"
         ) from None
+
+
+def _point(ds: Dataset, row: int) -> Dataset:
+    """Return the dataset at one scan point, with nothing but the probe and its weights."""
     # A dataset that was selected from already is at one point.
     points = ds.sizes.get("position", 1)
     if not -points <= row < points:
@@ -374,16 +379,16 @@ def _check_weights(ds: Dataset) -> None:
         )
 
 
-def _modes(ds: Dataset, position: SupportsIndex | None) -> tuple[Dataset, Variable]:
+def _modes(ds: Dataset, row: int | None) -> tuple[Dataset, Variable]:
     """Return a dataset with the coordinates, and the incoherent modes (..., mode, y, x)."""
     probe = _checked_probe(ds)
     base = probe.isel(coherent_mode=0)
-    if position is None:
+    if row is None:
         return ds, base
     if "opr_weights" not in ds:
-        return _point(ds, position), base
+        return _point(ds, row), base
     _check_weights(ds)
-    point = _point(ds, position)
+    point = _point(ds, row)
     weights = point.variables["opr_weights"]
     mixed = xr.dot(weights, probe.isel(incoherent_mode=0), dim="coherent_mode").astype(probe.dtype)
     # Weights may be a series where the probe is not.
@@ -397,7 +402,7 @@ def _modes(ds: Dataset, position: SupportsIndex | None) -> tuple[Dataset, Variab
     return point, modes
 
 
-def probe_at(ds: Dataset, position: SupportsIndex) -> DataArray:
+def probe_at(ds: Dataset, position: SupportsIndex | DataArray) -> DataArray:
     """Return the probe of one scan point, with the weights of orthogonal probe relaxation applied.
 
     Incoherent mode 0 is the sum of the coherent modes by the weights of the point, the others are
@@ -409,7 +414,7 @@ def probe_at(ds: Dataset, position: SupportsIndex) -> DataArray:
     ds : Dataset
         With ``probe`` (coherent_mode, incoherent_mode, probe_y, probe_x) and, if there are any,
         ``opr_weights`` (position, coherent_mode); both may be a series along further dimensions.
-    position : int
+    position : int or 0-d DataArray of int
         Row of the scan point, from 0; negative numbers count from the end. It is not
         ``position_index``, the number of the diffraction pattern.
 
@@ -441,7 +446,7 @@ def probe_at(ds: Dataset, position: SupportsIndex) -> DataArray:
     >>> probe_at(ds, 1).values
     array([[[0.5+2.j]]])
     """
-    point, modes = _modes(ds, position)
+    point, modes = _modes(ds, _row(position))
     modes = modes.copy(deep=False)
     modes.attrs = dict(ds.variables["probe"].attrs)
     modes.encoding = {}
@@ -449,11 +454,11 @@ def probe_at(ds: Dataset, position: SupportsIndex) -> DataArray:
 
 
 def _intensity(modes: Variable) -> Variable:
-    # With numpy's own functions on the data, as Ptychodus: xarray's would wrap nothing but these.
+    # In Ptychodus' two steps, which give its last bit too.
     return Variable(modes.dims, np.square(np.absolute(modes.data)))
 
 
-def probe_intensity(ds: Dataset, position: SupportsIndex | None = None) -> DataArray:
+def probe_intensity(ds: Dataset, position: SupportsIndex | DataArray | None = None) -> DataArray:
     """Return the intensity of the probe: |a|², summed over the incoherent modes.
 
     As ``Probe.get_intensity`` in ``ptychodus/api/probe.py``.
@@ -462,7 +467,7 @@ def probe_intensity(ds: Dataset, position: SupportsIndex | None = None) -> DataA
     ----------
     ds : Dataset
         As for `probe_at`.
-    position : int, optional
+    position : int or 0-d DataArray of int, optional
         Row of the scan point. Without it the probe is coherent mode 0, no weights applied
         (``ProbeSequence.get_probe_no_opr``).
 
@@ -484,14 +489,14 @@ def probe_intensity(ds: Dataset, position: SupportsIndex | None = None) -> DataA
     >>> probe_intensity(xr.Dataset({"probe": (dims, probe)})).values
     array([[25.]])
     """
-    point, modes = _modes(ds, position)
+    point, modes = _modes(ds, None if position is None else _row(position))
     # Not a number stays visible, as in Ptychodus.
     total = _intensity(modes).sum("incoherent_mode", skipna=False)
     total.attrs = {"long_name": "probe intensity"}
     return _array(point, "probe_intensity", total)
 
 
-def mode_power(ds: Dataset, position: SupportsIndex | None = None) -> DataArray:
+def mode_power(ds: Dataset, position: SupportsIndex | DataArray | None = None) -> DataArray:
     """Return the part of the probe's power that is in each incoherent mode.
 
     The sum of |a|² over a mode by the sum over all, zeros where there is no power:
@@ -501,7 +506,7 @@ def mode_power(ds: Dataset, position: SupportsIndex | None = None) -> DataArray:
     ----------
     ds : Dataset
         As for `probe_at`.
-    position : int, optional
+    position : int or 0-d DataArray of int, optional
         Row of the scan point. Without it the probe is coherent mode 0, no weights applied
         (``ProbeSequence.get_probe_no_opr``).
 
@@ -523,7 +528,7 @@ def mode_power(ds: Dataset, position: SupportsIndex | None = None) -> DataArray:
     >>> mode_power(xr.Dataset({"probe": (dims, probe)})).values
     array([0.9, 0.1])
     """
-    point, modes = _modes(ds, position)
+    point, modes = _modes(ds, None if position is None else _row(position))
     power = _intensity(modes).sum(("probe_y", "probe_x"), skipna=False)
     total = power.sum("incoherent_mode", skipna=False)
     part = power / total.where(total > 0, 1)

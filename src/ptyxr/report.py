@@ -1,10 +1,10 @@
-"""What validation says: every problem at once, to be read, counted, raised or handed to a machine."""
+"""What validation says: every problem at once, to be read, counted, raised or given to machines."""
 
 from __future__ import annotations
 
 import html
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ptyxr.errors import InvalidDataError, PtyxrError
 
@@ -74,7 +74,8 @@ class ValidationError(ExceptionGroup[InvalidDataError], PtyxrError):
     # PtyxrError.__init__ would set is set here.
     def __new__(
         cls, message: str, exceptions: Sequence[InvalidDataError], *, file: str | None = None
-    ) -> ValidationError:
+    ) -> Self:
+        """Make the group."""
         del file
         return super().__new__(cls, message, exceptions)
 
@@ -86,7 +87,7 @@ class ValidationError(ExceptionGroup[InvalidDataError], PtyxrError):
         self.file = file
         self.key = self.found = self.expected = self.remedy = None
 
-    def derive(self, excs: Sequence[Any]) -> ValidationError:
+    def derive(self, excs: Sequence[Any]) -> ValidationError:  # type: ignore[override]
         """Return a group of some of the exceptions, as ``split`` and ``except*`` need it."""
         return ValidationError(self.message, excs, file=self.file)
 
@@ -110,7 +111,9 @@ class Report:
 
     Examples
     --------
-    >>> report = Report("scan.h5", (Problem("warning", "photon_energy_eV", "the energy is unknown"),))
+    >>> report = Report(
+    ...     "scan.h5", (Problem("warning", "photon_energy_eV", "the energy is unknown"),)
+    ... )
     >>> print(report)
     scan.h5: valid, 1 warning
       warning: 'photon_energy_eV': the energy is unknown
@@ -167,7 +170,9 @@ class Report:
             + "</tr>"
             for problem in (*self.errors, *self.warnings)
         )
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
+        table = (
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
+        )
         return f"<p>{html.escape(self.summary)}</p>{table}"
 
     def as_dict(self) -> dict[str, Any]:

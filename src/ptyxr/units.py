@@ -52,7 +52,7 @@ def registry() -> pint.UnitRegistry[Any]:
     It is looked up each time: ``cf_xarray.units`` and others replace it, and quantities of two
     registries cannot be combined.
     """
-    import pint  # noqa: PLC0415
+    import pint
 
     return pint.get_application_registry()
 
@@ -112,7 +112,7 @@ def canonical(unit: object, name: str | None = None) -> str:
 @lru_cache(maxsize=512)
 def _factor(source: str, target: str) -> float:
     """Return the number that values in `source` are multiplied with to be in `target`."""
-    from pint import DimensionalityError  # noqa: PLC0415
+    from pint import DimensionalityError
 
     try:
         factor = float(registry().convert(1.0, source, target))
@@ -288,7 +288,7 @@ def pixel_size(value: object, name: str) -> tuple[float, float]:
     pair: Sequence[object]
     if isinstance(value, (tuple, list)) or (is_quantity(value) and np.ndim(value.magnitude) == 1):  # type: ignore[attr-defined]
         pair = tuple(value)  # type: ignore[arg-type]
-        if len(pair) != 2:  # noqa: PLR2004
+        if len(pair) != 2:
             raise UnitError(
                 "a pixel size is one length or a pair", key=name, found=f"{len(pair)} values"
             )

@@ -189,7 +189,7 @@ class Assembly:
             indexes.update(epoch.xindexes)
             coordinates.update(epoch.variables)
         if self.quantify and coordinates:
-            import pint_xarray  # noqa: F401, PLC0415  (registers .pint, which shows and converts units)
+            import pint_xarray  # noqa: F401  (registers .pint, which shows and converts units)
         ds = Dataset(variables, Coordinates(coordinates, indexes), self.attrs)
         if close is not None:
             ds.set_close(close)

@@ -6,14 +6,13 @@ The names on disk are those of ``ptychodus.api.io.ProductFileKeys`` (1.7) and of
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numpy as np
 from xarray.backends import BackendEntrypoint
 
-from ptyxr.errors import FormatError, InvalidDataError, PtyxrError
+from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, warn
 from ptyxr.formats.assembly import Assembly, promoted
 from ptyxr.frame import PIXEL_NUMBERS
 from ptyxr.indexes import Grid
@@ -165,7 +164,9 @@ def unknown(group: HDF5Group) -> list[str]:
     known = {s for key in KEYS if key.place == "root" for s in key.spellings} | STRUCTURAL | {FLUX}
     datasets = {s for key in KEYS if key.place == "dataset" for s in key.spellings}
     found = [f"attribute {name!r}" for name in group.attrs if name not in known]
-    found += [f"dataset {name!r}" for name in group.arrays if name not in datasets | {LAYER_DISTANCE}]
+    found += [
+        f"dataset {name!r}" for name in group.arrays if name not in datasets | {LAYER_DISTANCE}
+    ]
     found += [f"group {name!r}" for name in group.groups if name != RAW_DATA]
     return found + [f"{name!r}, neither group nor dataset" for name in group.others]
 
@@ -180,11 +181,9 @@ def _number(value: Any, file: str, key: str) -> float:
 
 
 def _disagree(file: str, newer: str, older: str) -> None:
-    warnings.warn(
+    warn(
         f"{file}: {newer!r} and {older!r} are two spellings of one key and differ; {newer!r} is "
         f"taken. Rewrite the file with ds.ptyxr.to_product() to bring them together.",
-        UserWarning,
-        stacklevel=2,
     )
 
 
@@ -253,10 +252,10 @@ def decode_product(
     _positions(product, group, raw)
     _arrays(product, group, defaults)
     _object_axes(product, group, defaults)
-    _probe_axes(product, group, defaults)
+    _probe_axes(product, group)
     _root_attributes(product, attrs)
     if raw is not None:
-        _raw_data(product, raw)
+        _raw_data(product, raw, defaults)
     product.detector_axes()
     product.attrs["source_format"] = "ptychodus"
     return product
@@ -281,7 +280,9 @@ def _root_attributes(product: Assembly, attrs: Mapping[str, Any]) -> None:
     flux = attrs.get(FLUX)
     exposure = attrs.get("exposure_time_s")
     if flux is not None and "probe_photon_count" not in attrs and exposure is not None:
-        count = _number(flux, product.file, FLUX) * _number(exposure, product.file, "exposure_time_s")
+        count = _number(flux, product.file, FLUX) * _number(
+            exposure, product.file, "exposure_time_s"
+        )
         product.scalar("probe_photon_count", count, source=f"{FLUX} * exposure_time_s")
     for name, value in attrs.items():
         if name in known or name in STRUCTURAL or value is None:
@@ -345,7 +346,9 @@ def _arrays(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
             continue
         encoding = {"original_shape": array.shape, **array.encoding}
         if "chunksizes" in encoding and len(encoding["chunksizes"]) == len(entry.dims):
-            encoding["preferred_chunks"] = dict(zip(entry.dims, encoding["chunksizes"], strict=True))
+            encoding["preferred_chunks"] = dict(
+                zip(entry.dims, encoding["chunksizes"], strict=True)
+            )
         if key.name == "opr_weights":
             product.array(key.name, spelling, array, dims=_weight_dims(product, array.shape))
         elif key.name == "epoch" and array.shape != (product.size("epoch"),):
@@ -356,11 +359,9 @@ def _arrays(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
 
 
 def _lengths_differ(file: str, key: str, shape: tuple[int, ...]) -> None:
-    warnings.warn(
+    warn(
         f"{file}: {key!r} of shape {shape} does not go with the losses and is left out; "
         "`ptyxr validate` says more.",
-        UserWarning,
-        stacklevel=2,
     )
 
 
@@ -373,7 +374,7 @@ def _layer_spacing(product: Assembly, group: HDF5Group) -> None:
 
 def _weight_dims(product: Assembly, shape: tuple[int, ...]) -> tuple[str, ...]:
     """Return the dimensions of OPR weights: their own ones where a length does not fit."""
-    if len(shape) != 2:  # noqa: PLR2004
+    if len(shape) != 2:
         return SCHEMA["opr_weights"].dims
     points, modes = product.size("position"), product.size("coherent_mode")
     dims = (
@@ -381,12 +382,10 @@ def _weight_dims(product: Assembly, shape: tuple[int, ...]) -> tuple[str, ...]:
         "coherent_mode" if modes in (None, shape[1]) else "opr_mode",
     )
     if "opr_mode" in dims:
-        warnings.warn(
+        warn(
             f"{product.file}: 'opr_weights' of shape {shape} has weights for {shape[1]} coherent "
             f"modes, and the probe has {modes}; they are kept along 'opr_mode'. Rebuild the probe "
             "with all its modes before you apply them.",
-            UserWarning,
-            stacklevel=2,
         )
     return dims
 
@@ -398,7 +397,10 @@ def _weights_in_attribute(product: Assembly, group: HDF5Group) -> None:
         return
     stored = MemoryArray(np.asarray(weights))
     product.array(
-        "opr_weights", "probe.attrs['opr_weights']", stored, dims=_weight_dims(product, stored.shape)
+        "opr_weights",
+        "probe.attrs['opr_weights']",
+        stored,
+        dims=_weight_dims(product, stored.shape),
     )
 
 
@@ -420,17 +422,16 @@ def _object_axes(product: Assembly, group: HDF5Group, defaults: set[str]) -> Non
         pixel = _pixel(group, "object", key)
         if pixel is None:
             continue
-        if f"object.{key}" not in defaults:
-            product.scalar(f"object_{key.removesuffix('_m')}", pixel)
+        product.scalar(f"object_{key.removesuffix('_m')}", pixel)
         center = array.attrs.get(CENTER[name])
-        if center is None or name not in sizes:
+        if center is None or name not in sizes or f"object.{CENTER[name]}" in defaults:
             continue
         center = _number(center, group.file, f"object.attrs[{CENTER[name]!r}]")
         if np.isfinite(center) and sizes[name]:
             product.axis(name, Grid(center, pixel, sizes[name], "meter"))
 
 
-def _probe_axes(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
+def _probe_axes(product: Assembly, group: HDF5Group) -> None:
     array = group.arrays.get("probe")
     if array is None:
         return
@@ -440,32 +441,33 @@ def _probe_axes(product: Assembly, group: HDF5Group, defaults: set[str]) -> None
         pixel = _pixel(group, "probe", key) or _pixel(group, "object", key)
         if pixel is None:
             continue
-        if f"probe.{key}" not in defaults:
-            product.scalar(f"probe_{key.removesuffix('_m')}", pixel)
+        product.scalar(f"probe_{key.removesuffix('_m')}", pixel)
         if sizes.get(name):
             product.axis(name, Grid(0.0, pixel, sizes[name], "meter"))
 
 
-def _raw_data(product: Assembly, raw: HDF5Group) -> None:
+def _raw_data(product: Assembly, raw: HDF5Group, defaults: set[str]) -> None:
     if "pixel_origin" in raw.attrs:
         product.attrs["pixel_origin"] = str(raw.attrs["pixel_origin"])
     metadata = raw.attrs.get("_metadata")
     if metadata is None and "_metadata" in raw.arrays and raw.arrays["_metadata"].shape == ():
-        metadata = raw.arrays["_metadata"].read()[()]
+        metadata = np.asarray(raw.arrays["_metadata"].read())[()]
         metadata = metadata.decode("utf-8", "replace") if isinstance(metadata, bytes) else metadata
     if isinstance(metadata, str):
         product.attrs["source_metadata"] = metadata
     points = product.size("position")
-    for name, key in (("diffraction", "diffraction"), ("scan_index", "scan_index"), ("bad_pixels", "bad_pixels")):
+    for name, key in (
+        ("diffraction", "diffraction"),
+        ("scan_index", "scan_index"),
+        ("bad_pixels", "bad_pixels"),
+    ):
         array = raw.arrays.get(key)
-        if array is None or not product.wants(name):
+        if array is None or f"{RAW_DATA}/{key}" in defaults or not product.wants(name):
             continue
         if SCHEMA[name].dims[0] == "position" and array.shape[:1] != (points,):
-            warnings.warn(
+            warn(
                 f"{product.file}: '/raw_data/{key}' of shape {array.shape} does not go with "
                 f"{points} scan points and is left out; group='/raw_data' opens it.",
-                UserWarning,
-                stacklevel=2,
             )
             continue
         attrs = {}

@@ -98,6 +98,11 @@ _BY_POINT: Final = (
     "scan_index",
 )
 
+#: The keys that say how many scan points there are.
+_POINT_KEYS: Final = tuple(
+    BY_NAME[name].spellings[0] for name in ("position_x", "position_y", "position_index")
+)
+
 #: The members of ``/raw_data``: kinds, ranks, and what is missing without them.
 _RAW: Final = {
     "diffraction": ("fiub", "real numbers", 3, "warning"),
@@ -202,28 +207,28 @@ class _Product(_Check):
             if key.place in ("object", "probe"):
                 if key.place not in self.group.arrays:
                     continue  # which is an error of its own
-                where, prefix = self.group.arrays[key.place].attrs, f"{key.place}.attrs."
-            found = [spelling for spelling in key.spellings if spelling in where]
-            if not found:
+                where, prefix = self.group.arrays[key.place].attrs, f"{key.place}."
+            there = [spelling for spelling in key.spellings if spelling in where]
+            if not there:
                 self._missing(prefix + key.spellings[0], key.name)
                 continue
             if SCHEMA[key.name].kind == "str":
-                self._text(found[0], where[found[0]], fixed_text)
+                self._text(there[0], where[there[0]], fixed_text)
                 continue
-            read = {spelling: self.number(prefix + spelling, where[spelling]) for spelling in found}
-            value = read[found[0]]
-            for older in found[1:]:
-                self._same(found[0], older, value, read[older])
-            for spelling in set(key.spellings) - set(found):
+            read = {spelling: self.number(prefix + spelling, where[spelling]) for spelling in there}
+            value = read[there[0]]
+            for older in there[1:]:
+                self._same(there[0], older, value, read[older])
+            for spelling in set(key.spellings) - set(there):
                 if value and _MISSED[spelling]:
                     self.warning(spelling, str(_MISSED[spelling]), remedy=_REWRITE)
             if value is not None:
                 self.numbers[key.name] = value
-                self._sense(prefix + found[0], key.name, value)
+                self._sense(prefix + there[0], key.name, value)
         if "object" in self.group.arrays:
             where = self.group.arrays["object"].attrs
             for name, spelling in CENTER.items():
-                key_ = f"object.attrs.{spelling}"
+                key_ = f"object.{spelling}"
                 if spelling not in where:
                     needed = "every release of Ptychodus needs it"
                     self.error(key_, "the attribute is missing", expected=needed)
@@ -247,7 +252,11 @@ class _Product(_Check):
                 expected=f"{entry.long_name}; {_NEEDED[name]} cannot read the file without it",
             )
         elif name in _DEFAULTED:
-            remedy = f"Versions before 1.0 wrote {FLUX!r}; {_REWRITE}" if FLUX in self.group.attrs else None
+            remedy = (
+                f"Versions before 1.0 wrote {FLUX!r}; {_REWRITE}"
+                if FLUX in self.group.attrs
+                else None
+            )
             self.warning(key, "the attribute is missing and is read as 0", remedy=remedy)
 
     def _text(self, key: str, value: Any, fixed_text: frozenset[str]) -> None:
@@ -259,7 +268,11 @@ class _Product(_Check):
             self.warning(key, "the text is stored as bytes", found=found, expected=expected)
 
     def _same(self, newer: str, older: str, value: Any, other: Any) -> None:
-        if value is not None and other is not None and not np.array_equal(value, other, equal_nan=True):
+        if (
+            value is not None
+            and other is not None
+            and not np.array_equal(value, other, equal_nan=True)
+        ):
             single = np.ndim(value) == np.ndim(other) == 0
             self.warning(
                 older,
@@ -317,15 +330,17 @@ class _Product(_Check):
         lengths = {
             self._array(name)[0]: shape[0] for name in _BY_POINT if (shape := self._rank(name))
         }
-        needed = [lengths[k] for k in list(BY_NAME_POINT) if k in lengths]
+        needed = [lengths[k] for k in _POINT_KEYS if k in lengths]
         if needed:
             # What most of them say: so it is the odd one that is named.
             self.points = Counter(needed).most_common(1)[0][0]
         for key, length in lengths.items():
             if length != self.points:
-                self.error(key, "lengths disagree", found=length, expected=f"{self.points} scan points")
+                self.error(
+                    key, "lengths disagree", found=length, expected=f"{self.points} scan points"
+                )
         if self.points == 0:
-            self.warning(BY_NAME_POINT[0], "there are no scan points")
+            self.warning(_POINT_KEYS[0], "there are no scan points")
         for name in ("position_x", "position_y", "nominal_position_x", "nominal_position_y"):
             key, array = self._array(name)
             self._finite(key, array)
@@ -388,7 +403,7 @@ class _Product(_Check):
         attached = None if probe is None else probe.attrs.get("opr_weights")
         stored = {} if root is None else {key: root}
         if attached is not None:
-            beside = "probe.attrs.opr_weights"
+            beside = "probe.opr_weights"
             stored[beside] = MemoryArray(np.asarray(attached))
             self.form(beside, stored[beside], *_ARRAYS["opr_weights"])
             if root is None:
@@ -396,11 +411,11 @@ class _Product(_Check):
                 self.warning(beside, problem, expected="a dataset in the root", remedy=_REWRITE)
             elif root.shape == stored[beside].shape:
                 try:
-                    self._same(key, beside, root.read(), stored[beside].values)
+                    self._same(key, beside, root.read(), stored[beside].read())
                 except (PtyxrError, MemoryError) as error:
                     self.exception(error, key)
             else:
-                self._same(key, beside, 0, [])
+                self._same(key, beside, root.shape, stored[beside].shape)
         shape = self._rank("probe")
         for where, weights in stored.items():
             if len(weights.shape) != 2:
@@ -422,7 +437,7 @@ class _Product(_Check):
             self.error(
                 spellings[0],
                 "the dataset is missing",
-                expected="loss, or an empty array; Ptychodus 1.0 to 1.2 cannot read the file without it",
+                expected="an array, even an empty one; Ptychodus 1.0 to 1.2 raise without it",
             )
             return
         for spelling in found:
@@ -449,15 +464,17 @@ class _Product(_Check):
     def frame(self) -> None:
         numbers, shape, probe = self.numbers, self._rank("object"), self._rank("probe")
         for side in ("width", "height"):
-            sizes = [numbers.get(f"{what}_pixel_{side}") for what in ("object", "probe")]
-            if None not in sizes and not np.isclose(*sizes, rtol=1e-6, atol=0):  # type: ignore[arg-type]
-                key = f"probe.attrs.pixel_{side}_m"
-                problem = "the pixels of probe and object differ"
-                self.warning(key, problem, found=sizes[1], expected=f"{sizes[0]} as the object's")
+            one, other = (numbers.get(f"{what}_pixel_{side}") for what in ("object", "probe"))
+            if one is not None and other is not None and not np.isclose(other, one, 1e-6, 0):
+                problem, expected = (
+                    "the pixels of probe and object differ",
+                    f"{one} as the object's",
+                )
+                self.warning(f"probe.pixel_{side}_m", problem, found=other, expected=expected)
         if shape is None:
             return
-        outside = windows = cornered = np.False_
-        total = self.points
+        total = self.points or 0
+        outside, windows, cornered = (np.zeros(total, dtype=bool) for _ in range(3))
         centers = []
         for axis, side, place in (("x", "width", -1), ("y", "height", -2)):
             key, array = self._array(f"position_{axis}")
@@ -485,7 +502,7 @@ class _Product(_Check):
             if not any(centers) and not cornered.any():
                 problem += ": they are counted from its corner, and its centre is given as 0"
                 remedy = "ds.ptyxr.register() gives the object the centre that belongs to them"
-        self.warning(BY_NAME_POINT[0], problem, found=found, remedy=remedy)
+        self.warning(_POINT_KEYS[0], problem, found=found, remedy=remedy)
 
     def raw_data(self) -> None:
         raw = self.raw
@@ -548,16 +565,194 @@ class _Product(_Check):
             )
 
 
-#: The keys that say how many scan points there are.
-BY_NAME_POINT: Final = tuple(
-    BY_NAME[name].spellings[0] for name in ("position_x", "position_y", "position_index")
-)
-
-
 def _offset(at: np.ndarray, numbers: np.ndarray, pixel: float) -> np.ndarray | None:
-    """Return by how many pixels positions in metres differ from pixel numbers, exactly 0 if equal."""
+    """Return by how many pixels positions in metres differ from pixel numbers; 0 where equal."""
     if not (np.isfinite(at).all() and np.isfinite(numbers).all() and np.isfinite(pixel)):
         return None
     if np.array_equal(numbers * pixel, at):
         return np.zeros(at.shape)
     return np.asarray(at / pixel - numbers)
+
+
+def check_source(
+    group: HDF5Group, raw: HDF5Group | None, members: Mapping[str, StoredArray]
+) -> Report:
+    """Compare a product with the PtychoPINN file it was made from; never raises on odd content.
+
+    Parameters
+    ----------
+    group : HDF5Group
+        The root of the product.
+    raw : HDF5Group or None
+        Its group ``/raw_data``.
+    members : mapping of str to StoredArray
+        What the source has, by the names ``xcoords``, ``ycoords``, ``xcoords_start``,
+        ``ycoords_start``, ``diff3d`` (N, H, W), ``probeGuess``, ``objectGuess``, ``scan_index``.
+
+    Returns
+    -------
+    Report
+    """
+    check = _Source(group, raw, members)
+    for name in RAW_POSITIONS:
+        check.positions(name)
+    check.scan_index()
+    check.arrays()
+    check.diffraction()
+    return check.report()
+
+
+class _Source(_Check):
+    def __init__(
+        self, group: HDF5Group, raw: HDF5Group | None, members: Mapping[str, StoredArray]
+    ) -> None:
+        super().__init__(group.file)
+        self.group = group
+        self.raw = {} if raw is None else raw.arrays
+        self.members = members
+
+    def positions(self, name: str) -> None:
+        """Compare positions in metres with pixel numbers, and those of the group with them."""
+        member = RAW_POSITIONS[name]
+        numbers = self.values(member, self.members.get(member))
+        key = BY_NAME[name].spellings[0]
+        nominal = name.startswith("nominal")
+        if numbers is None:
+            if not nominal:
+                self.error(member, "the source has no such positions")
+            return
+        kept = self.values(f"/{RAW_DATA}/{member}", self.raw.get(member))
+        if kept is not None and not _close(kept, numbers):
+            self._differ(f"/{RAW_DATA}/{member}", member, kept, numbers)
+        at = self.values(key, self.group.arrays.get(key))
+        if at is None:
+            if not nominal:
+                self.error(key, "the product has no such positions")
+            elif kept is None:
+                self.warning(
+                    f"/{RAW_DATA}/{member}",
+                    "the nominal positions of the source are not in the product",
+                    remedy="ds.ptyxr.to_product() writes them",
+                )
+            return
+        side = "width" if name.endswith("x") else "height"
+        attrs = self.group.arrays["object"].attrs if "object" in self.group.arrays else {}
+        value = attrs.get(f"pixel_{side}_m")
+        pixel = None if value is None else self.number(f"object.pixel_{side}_m", value)
+        if pixel is None or not (np.isfinite(pixel) and pixel > 0):
+            self.error(key, "without the object's pixel size it cannot be compared with the source")
+            return
+        if at.shape != numbers.shape:
+            self._differ(key, member, at, numbers)
+            return
+        offset = _offset(at, numbers, pixel)
+        if offset is None:
+            if not np.array_equal(numbers * pixel, at, equal_nan=True):
+                self.error(
+                    key, f"not all positions are finite, and they are not those of {member!r}"
+                )
+        elif offset.size and np.abs(offset).max() > TOLERANCE:
+            if np.ptp(offset) <= TOLERANCE:
+                problem = f"the frame was moved: all positions differ from {member!r} by one offset"
+                self.warning(key, problem, found=f"{offset.mean():.6g} pixel")
+            else:
+                found = f"differences from {offset.min():.6g} to {offset.max():.6g} pixel"
+                expected = f"{member!r} times {pixel!r} m"
+                problem = "the positions are not those of the source"
+                self.error(key, problem, found=found, expected=expected)
+
+    def _differ(self, key: str, member: str, found: np.ndarray, expected: np.ndarray) -> None:
+        if found.shape != expected.shape:
+            problem = f"the number of scan points is not that of {member!r} in the source"
+            self.error(key, problem, found=found.size, expected=expected.size)
+        else:
+            many = int((found != expected).sum())
+            problem = f"the values are not those of {member!r} in the source"
+            self.error(key, problem, found=f"{many} of {found.size} differ")
+
+    def scan_index(self) -> None:
+        """Compare the scan numbers, wherever the product keeps them."""
+        expected = self.values("scan_index", self.members.get("scan_index"))
+        kept = self.raw.get("scan_index") or self.group.arrays.get("scan_index")
+        found = self.values("scan_index", kept)
+        if expected is not None and found is not None and not np.array_equal(expected, found):
+            self._differ("scan_index", "scan_index", found, expected)
+        elif expected is not None and found is None and expected.any():
+            self.warning("scan_index", "the scan numbers of the source are not in the product")
+
+    def arrays(self) -> None:
+        """Compare probe and object, which are narrowed to complex64 on writing."""
+        for member, key in _LINKS.items():
+            source, product = self.members.get(member), self.group.arrays.get(key)
+            if source is None or product is None:
+                if source is not None:
+                    self.error(key, f"the product does not have {member!r} of the source")
+                continue
+            shapes = _planes(source.shape), _planes(product.shape)
+            if shapes[0] != shapes[1]:
+                problem = f"the shape is not that of {member!r} in the source"
+                self.error(key, problem, found=product.shape, expected=source.shape)
+                continue
+            try:
+                expected, found = (
+                    source.read().reshape(shapes[0]),
+                    product.read().reshape(shapes[0]),
+                )
+                # Overflow on narrowing is a difference, and not one of numpy's warnings.
+                with np.errstate(all="ignore"):
+                    narrow = expected.astype(np.complex64)
+                same = np.array_equal(found, expected, equal_nan=True)
+                if not same and not np.array_equal(found, narrow, equal_nan=True):
+                    many = int((found != narrow).sum())
+                    problem = f"the values are not those of {member!r} in the source"
+                    self.error(key, problem, found=f"{many} of {found.size} differ")
+            except (PtyxrError, OSError, ValueError, TypeError, MemoryError) as error:
+                self.exception(error, key)
+
+    def diffraction(self) -> None:
+        """Compare the shapes of the patterns, and the first, the middle and the last of them."""
+        source, product = self.members.get("diff3d"), self.raw.get("diffraction")
+        key = f"/{RAW_DATA}/diffraction"
+        if source is None:
+            return
+        if product is None:
+            self.warning(key, "the patterns of the source are not in the product")
+        elif source.shape != product.shape:
+            problem = "the shape is not that of 'diff3d' in the source"
+            self.error(key, problem, found=product.shape, expected=source.shape)
+        elif source.shape and source.shape[0]:
+            last = source.shape[0] - 1
+            try:
+                differ = [
+                    frame
+                    for frame in sorted({0, last // 2, last})
+                    if not np.array_equal(_frame(source, frame), _frame(product, frame))
+                ]
+            except (PtyxrError, OSError, ValueError, TypeError, MemoryError) as error:
+                self.exception(error, key)
+                return
+            if differ:
+                problem = "the patterns are not those of 'diff3d' in the source"
+                self.error(key, problem, found=f"patterns {differ} differ")
+
+
+def _close(found: np.ndarray, expected: np.ndarray) -> bool:
+    if found.shape != expected.shape:
+        return False
+    return bool(np.allclose(found, expected, rtol=0, atol=TOLERANCE, equal_nan=True))
+
+
+def _planes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape without the axes of length 1 that say only how it is stored."""
+    if len(shape) == 3 and shape[-1] == 1:
+        shape = shape[:-1]  # (H, W, 1)
+    while len(shape) > 2 and shape[0] == 1:
+        shape = shape[1:]
+    return shape
+
+
+def _frame(array: StoredArray, number: int) -> np.ndarray:
+    """Read one pattern: a stack may be larger than memory."""
+    values: np.ndarray = array[BasicIndexer((number, *(slice(None),) * (len(array.shape) - 1)))]
+    # NaN marks what was not measured, and is equal to itself here.
+    return np.asarray(np.nan_to_num(values, nan=-1.0))

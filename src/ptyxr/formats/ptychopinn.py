@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from xarray.backends import BackendEntrypoint
 
-from ptyxr.errors import FormatError, InvalidDataError, PtyxrError
+from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, warn
 from ptyxr.formats.assembly import Assembly, promoted
 from ptyxr.frame import ORIGINS, PIXEL_NUMBERS
 from ptyxr.indexes import TOLERANCE, Grid
@@ -41,7 +40,15 @@ POSITIONS: Final = {
 PATTERNS: Final = ("diff3d", "diffraction")
 METADATA: Final = "_metadata"
 KNOWN: Final = frozenset(
-    {*POSITIONS.values(), *PATTERNS, METADATA, "probeGuess", "objectGuess", "scan_index", "bad_pixels"}
+    {
+        *POSITIONS.values(),
+        *PATTERNS,
+        METADATA,
+        "probeGuess",
+        "objectGuess",
+        "scan_index",
+        "bad_pixels",
+    }
 )
 #: Members of training pipelines, known and left alone.
 LEFT_ALONE: Final = frozenset(
@@ -53,9 +60,7 @@ MEASUREMENTS: Final = ("amplitude", "counts", "unknown")
 MIDDLE: Final = 0.05
 
 
-def _positions(
-    data: Assembly, arrays: Mapping[str, StoredArray]
-) -> dict[str, np.ndarray]:
+def _positions(data: Assembly, arrays: Mapping[str, StoredArray]) -> dict[str, np.ndarray]:
     """Return the pixel numbers by name of the model, checked."""
     found: dict[str, np.ndarray] = {}
     for name, key in POSITIONS.items():
@@ -65,7 +70,10 @@ def _positions(
         data.check_kind(name, key, array)
         if len(array.shape) != 1:
             raise InvalidDataError(
-                "positions are one-dimensional", file=data.file, key=key, found=f"shape {array.shape}"
+                "positions are one-dimensional",
+                file=data.file,
+                key=key,
+                found=f"shape {array.shape}",
             )
         found[name] = array.read().astype(float, copy=False)
     for axis in "xy":
@@ -89,14 +97,18 @@ def _positions(
 
 def _order(shape: tuple[int, ...], points: int) -> tuple[str, tuple[int | None, ...]] | None:
     """Return the axes of patterns as stored, and the view of them as (N, H, W)."""
-    if len(shape) == 4 and shape[3] == 1 and shape[0] == points:  # noqa: PLR2004
+    if len(shape) == 4 and shape[3] == 1 and shape[0] == points:
         return "NHW1", (0, 1, 2)
-    if len(shape) == 2 and points == 1:  # noqa: PLR2004
+    if len(shape) == 2 and points == 1:
         return "HW", (None, 0, 1)
-    if len(shape) != 3:  # noqa: PLR2004
+    if len(shape) != 3:
         return None
     # A cube is taken in the order of the contract.
-    layouts: dict[str, tuple[int | None, ...]] = {"NHW": (0, 1, 2), "HWN": (2, 0, 1), "HNW": (1, 0, 2)}
+    layouts: dict[str, tuple[int | None, ...]] = {
+        "NHW": (0, 1, 2),
+        "HWN": (2, 0, 1),
+        "HNW": (1, 0, 2),
+    }
     return next(
         ((order, axes) for order, axes in layouts.items() if shape[axes[0] or 0] == points), None
     )
@@ -137,17 +149,15 @@ def _patterns(
     )
 
 
-def _rank(array: StoredArray, rank: int) -> StoredArray:
-    """Return a probe or an object of the rank of the model; (H, W, 1) loses its last axis."""
+def _guess(array: StoredArray) -> StoredArray:
+    """Return a probe or an object as (H, W) or with its modes first; (H, W, 1) loses its last axis."""
     shape = array.shape
-    if len(shape) == 3 and shape[2] == 1 and shape[1] != 1:  # noqa: PLR2004
-        array = ViewArray(array, (0, 1))
-    return promoted(array, rank)
+    if len(shape) == 3 and shape[2] == 1 and shape[1] != 1:
+        return ViewArray(array, (0, 1))
+    return array
 
 
-def _ambiguous_middle(
-    positions: Mapping[str, np.ndarray], sizes: Mapping[str, int]
-) -> str | None:
+def _ambiguous_middle(positions: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> str | None:
     """Return the origin that the middle of a scan tells, or None where it tells none."""
     told = set()
     for axis in "xy":
@@ -208,26 +218,27 @@ def find_origin(
         told = _ambiguous_middle(positions, sizes)
         if told is not None:
             return told
-        warnings.warn(
+        warn(
             f"{file}: this looks like an export of Ptychodus, whose pixel numbers are half a pixel "
             "smaller from release 1.6 on, and the scan does not tell which it is; they are taken to "
             "count from the corner. Pass origin='corner' (to 1.5) or origin='pixel' (from 1.6).",
-            UserWarning,
-            stacklevel=2,
         )
     return "corner"
 
 
-def _from_metadata(data: Assembly, text: str) -> dict[str, float]:
-    """Put what the metadata say into the dataset, and return the centre and pixel sizes in it."""
+def _from_metadata(data: Assembly, text: str) -> tuple[dict[str, float], str | None]:
+    """Put what the metadata say into the dataset.
+
+    Returns the centre and the pixel sizes in them, and what pixel numbers are counted from.
+    """
     data.attrs["source_metadata"] = text
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        return {}
+        return {}, None
     if not isinstance(found, dict):
-        return {}
-    from ptyxr.formats.ptychodus import KEYS  # noqa: PLC0415
+        return {}, None
+    from ptyxr.formats.ptychodus import KEYS
 
     flat = dict(found)
     for nested in ("additional_parameters", "product"):
@@ -249,7 +260,9 @@ def _from_metadata(data: Assembly, text: str) -> dict[str, float]:
         if _is_number(photons):
             data.scalar("probe_photon_count", float(photons), source=f"{METADATA}: nphotons")
     sizes = {f"{key}_m": flat.get(f"{key}_m") for key in PLACED}
-    return {key: float(value) for key, value in sizes.items() if _is_number(value)}
+    origin = flat.get("pixel_origin")
+    origin = origin if origin in (*ORIGINS, "world") else None
+    return {key: float(value) for key, value in sizes.items() if _is_number(value)}, origin
 
 
 #: Keys of metadata, less their unit, that say where the object is and how large its pixels are.
@@ -307,14 +320,17 @@ def decode_rawdata(
     data = Assembly(file, drop_variables, quantify=quantify)
     positions = _positions(data, arrays)
     points = positions["position_x"].size
-    placed = {} if metadata is None else _from_metadata(data, metadata)
+    placed, told = ({}, None) if metadata is None else _from_metadata(data, metadata)
     obj = arrays.get("objectGuess")
     sizes = None
     if obj is not None:
-        view = _rank(obj, 3)
-        sizes = {"object_y": view.shape[-2], "object_x": view.shape[-1]}
+        shape = _guess(obj).shape
+        if len(shape) >= 2:
+            sizes = {"object_y": shape[-2], "object_x": shape[-1]}
     scan_index = arrays.get("scan_index")
-    if origin == "auto":
+    if origin == "auto" and told is not None:
+        origin = told
+    elif origin == "auto":
         origin = find_origin(
             positions,
             sizes,
@@ -325,21 +341,13 @@ def decode_rawdata(
         )
     data.attrs["pixel_origin"] = origin
     _pixel_sizes(data, placed, object_pixel_size, probe_pixel_size)
-    for axis, size in (("x", "object_pixel_width"), ("y", "object_pixel_height")):
+    for axis in "xy":
         moved = 0.0
-        center = placed.get(f"object_center_{axis}_m")
         if sizes is not None:
-            counted = ORIGINS[origin](sizes[f"object_{axis}"])
-            known = placed.get(f"{size}_m")
-            if center is not None and known:
-                # The file says where its object is: the frame is moved there, by whole numbers
-                # of nothing where it is there already.
-                moved = center / known - counted
-                moved = 0.0 if abs(moved) <= TOLERANCE else moved
-            data.axis(
-                f"object_{axis}",
-                Grid(counted + moved, 1.0, sizes[f"object_{axis}"], PIXEL),
-            )
+            size = sizes[f"object_{axis}"]
+            center, moved = _center(placed, axis, origin, size)
+            if size:
+                data.axis(f"object_{axis}", Grid(center, 1.0, size, PIXEL))
         for name in (f"position_{axis}", f"nominal_position_{axis}"):
             if name in positions:
                 numbers = positions[name]
@@ -352,6 +360,23 @@ def decode_rawdata(
     _arrays(data, arrays, points, measurement)
     data.attrs["source_format"] = "ptychopinn"
     return data
+
+
+def _center(placed: Mapping[str, float], axis: str, origin: str, size: int) -> tuple[float, float]:
+    """Return the centre of an object axis in pixels, and how far the frame is moved to it.
+
+    Where the metadata say where the object is, the frame is moved there: positions in metres come
+    back to where they were when the file was written.
+    """
+    center = placed.get(f"object_center_{axis}_m")
+    pixel = placed.get(f"object_pixel_{'width' if axis == 'x' else 'height'}_m", 0.0)
+    known = None if center is None or pixel <= 0 else center / pixel
+    if origin == "world":
+        return (ORIGINS["corner"](size) if known is None else known), 0.0
+    counted = ORIGINS[origin](size)
+    if known is None or abs(known - counted) <= TOLERANCE:
+        return counted, 0.0
+    return known, known - counted
 
 
 def _pixel_sizes(data: Assembly, placed: dict[str, float], *given: object) -> None:
@@ -370,13 +395,13 @@ def _arrays(
 ) -> None:
     for name, key, rank in (("object", "objectGuess", 3), ("probe", "probeGuess", 4)):
         if key in arrays:
-            encoding = {"original_shape": arrays[key].shape}
-            view = _rank(arrays[key], rank)
-            if len(view.shape) != rank:
+            guess = _guess(arrays[key])
+            if len(guess.shape) < 2:
                 raise InvalidDataError(
-                    "the rank is wrong", file=data.file, key=key, found=f"shape {arrays[key].shape}"
+                    "the rank is wrong", file=data.file, key=key, found=f"shape {guess.shape}"
                 )
-            data.array(name, key, view, encoding=encoding)
+            encoding = {"original_shape": guess.shape}
+            data.array(name, key, promoted(guess, rank), encoding=encoding)
     for name in AXES:
         size = data.size(name) if name.startswith("probe") else None
         if size:
@@ -558,11 +583,9 @@ def _text(file: NpzFile) -> str | None:
     try:
         return file.text(METADATA)
     except InvalidDataError as error:
-        warnings.warn(
+        warn(
             f"{error}; the metadata are left out. Write them as plain text, without pickle, to "
             "have them read.",
-            UserWarning,
-            stacklevel=2,
         )
         return None
 
@@ -580,9 +603,7 @@ def _name_unknown(file: NpzFile) -> None:
             )
     left = unknown(file)
     if left:
-        warnings.warn(
+        warn(
             f"{file.name}: these members are not known to ptyxr and are left out: "
             f"{', '.join(left)}. numpy.load reads them.",
-            UserWarning,
-            stacklevel=2,
         )

@@ -54,7 +54,9 @@ def outer(values: np.ndarray, key: tuple[Any, ...]) -> np.ndarray:
     """
     basic = tuple(slice(None) if np.ndim(part) else part for part in key)
     values = values[basic]
-    lists = [part if np.ndim(part) else None for part in key if np.ndim(part) or isinstance(part, slice)]
+    lists = [
+        part if np.ndim(part) else None for part in key if np.ndim(part) or isinstance(part, slice)
+    ]
     for axis in reversed(range(len(lists))):
         if lists[axis] is not None:
             values = values[(slice(None),) * axis + (np.asarray(lists[axis]),)]

@@ -31,7 +31,7 @@ def is_hdf5(start: bytes) -> bool:
 
 
 def _open(path: str, mode: str = "r") -> h5py.File:
-    import h5py  # noqa: PLC0415
+    import h5py
 
     return h5py.File(path, mode)
 
@@ -110,7 +110,7 @@ class HDF5File:
         InvalidDataError
             If something in it is not in this file, or cannot be read.
         """
-        import h5py  # noqa: PLC0415
+        import h5py
 
         with HDF5_LOCK:
             root = self.acquire()
@@ -125,7 +125,7 @@ class HDF5File:
                 ) from error
 
     def _snapshot(self, group: h5py.Group) -> HDF5Group:
-        import h5py  # noqa: PLC0415
+        import h5py
 
         result = HDF5Group(self.name, group.name, _attributes(group))
         for key in group:

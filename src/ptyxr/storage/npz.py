@@ -71,7 +71,9 @@ class _Source:
         except FileNotFoundError as error:
             raise MissingFileError("there is no such file", file=self.name) from error
         except OSError as error:
-            raise FormatError("the file cannot be read", file=self.name, found=str(error)) from error
+            raise FormatError(
+                "the file cannot be read", file=self.name, found=str(error)
+            ) from error
         return (status.st_size, status.st_mtime_ns, status.st_ino)
 
     @contextlib.contextmanager
@@ -191,11 +193,13 @@ class NpzFile:
         # The local header (APPNOTE 4.3.7) repeats the name and has extra fields of its own.
         file.seek(info.header_offset)
         local = file.read(30)
-        offset = info.header_offset + 30 + sum(
-            int.from_bytes(local[at : at + 2], "little") for at in (26, 28)
+        offset = (
+            info.header_offset
+            + 30
+            + sum(int.from_bytes(local[at : at + 2], "little") for at in (26, 28))
         )
         end = file.seek(0, os.SEEK_END)
-        if len(local) < 30 or offset + info.file_size > end:  # noqa: PLR2004
+        if len(local) < 30 or offset + info.file_size > end:
             raise InvalidDataError("the member is cut short", file=self.name, key=name)
         return offset
 

@@ -1,0 +1,583 @@
+"""The accessor ``.ptyxr``: thin and stateless, each method hands on to a function."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from ptyxr import frame
+from ptyxr.coordinates import dequantify, quantify, through_dataset
+from ptyxr.errors import MissingDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+    from ptyxr.formats.ptychopinn_writer import RawData
+    from ptyxr.report import Report
+
+__all__ = ["PtyxrDataArrayAccessor", "PtyxrDatasetAccessor"]
+
+
+@xr.register_dataset_accessor("ptyxr")
+class PtyxrDatasetAccessor:
+    """Ptychography on a dataset: units, frame, optics, writing, pictures.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A dataset of the data model.
+    """
+
+    def __init__(self, ds: xr.Dataset) -> None:
+        self._ds = ds
+
+    def __repr__(self) -> str:
+        return f"<ptyxr accessor of a dataset with {', '.join(map(str, self._ds.data_vars))}>"
+
+    # Units
+
+    def quantify(self) -> xr.Dataset:
+        """Return the dataset with coordinates as pint Quantities and pixel axes as grids.
+
+        Units come from ``units`` attributes, or from dask arrays of Quantities; data are not
+        touched. What is quantified already stays as it is.
+
+        Raises
+        ------
+        UnitError
+            If a coordinate of the data model has a unit that pint does not know, or the CSS pixel.
+        """
+        return quantify(self._ds)
+
+    def dequantify(self) -> xr.Dataset:
+        """Return the dataset with coordinates as plain numbers and units in ``units`` attributes."""
+        return dequantify(self._ds)
+
+    # The frame
+
+    def assign_pixel_size(
+        self, *, object: object = None, probe: object = None, detector: object = None
+    ) -> xr.Dataset:
+        """Return the dataset with the sizes of its pixels.
+
+        Parameters
+        ----------
+        object, probe, detector : str, Quantity, float, or a pair of them, optional
+            Size of a pixel: a length ("50 nm"), a length per pixel, or a number in metre/pixel;
+            (width, height) where pixels are not square.
+
+        Raises
+        ------
+        UnitError
+            If it is no length, not positive, or another one than the axes have already.
+
+        Examples
+        --------
+        >>> import ptyxr
+        >>> raw = ptyxr.from_rawdata(ptyxr.tutorial.simulate_scan(positions=9))
+        >>> raw.ptyxr.assign_pixel_size(object="50 nm").object_pixel_width.data
+        <Quantity(5e-08, 'meter / pixel')>
+        """
+        return frame.assign_pixel_size(self._ds, object=object, probe=probe, detector=detector)
+
+    def to(self, unit: object) -> xr.Dataset:
+        """Return the dataset with positions and pixel axes in another unit.
+
+        Nothing is moved: metres are pixels times pixel size, x with widths and y with heights,
+        object and positions with the object's pixels, the probe with its own. Detector axes stay in
+        pixels where the detector's pixel size is not known. Distances stay what they are.
+
+        Parameters
+        ----------
+        unit : str or pint.Unit
+            A length ("m", "um", …) or "pixel"; "px" means a pixel of the array too.
+
+        Raises
+        ------
+        MissingDataError
+            If a pixel size is needed and not known; it says how to give it.
+        UnitError
+            If the unit is no length and no pixel, or a coordinate has lost its unit.
+
+        Examples
+        --------
+        >>> import ptyxr
+        >>> raw = ptyxr.from_rawdata(ptyxr.tutorial.simulate_scan(positions=9))
+        >>> m = raw.ptyxr.assign_pixel_size(object="50 nm", probe="50 nm").ptyxr.to("m")
+        >>> m.object_x.pint.units
+        <Unit('meter')>
+        """
+        return frame.to(self._ds, unit)
+
+    def shift(self, *, x: object = None, y: object = None) -> xr.Dataset:
+        """Return the dataset with its frame moved: object, positions and nominal positions.
+
+        Parameters
+        ----------
+        x, y : str or Quantity, optional
+            How far, as a length or in pixels of the object: "10 nm", "-3 pixel".
+
+        Raises
+        ------
+        UnitError
+            If it has no unit, or one that does not fit.
+        """
+        return frame.shift(self._ds, x=x, y=y)
+
+    def register(self) -> xr.Dataset:
+        """Return the dataset with its object moved under its positions.
+
+        Where the positions keep the pixel numbers that they came with, the object's centre becomes
+        the one that puts them on those pixels; else the centre of the scan's bounding box, as
+        Ptychodus does for a new object. Positions are not moved.
+
+        Raises
+        ------
+        MissingDataError
+            If there is no object or there are no positions.
+        """
+        return frame.register(self._ds)
+
+    def fill_object(self, *, value: complex = 1.0, padding: int = 0) -> xr.Dataset:
+        """Return the dataset with a uniform object that is as large as the scan needs.
+
+        Parameters
+        ----------
+        value : complex, default: 1.0
+            Transmission of every pixel.
+        padding : int, default: 0
+            Pixels to add on each side of the outermost probe windows.
+
+        Raises
+        ------
+        MissingDataError
+            If there are no positions, or the object's pixel size is needed and not known.
+        """
+        return frame.fill_object(self._ds, value=value, padding=padding)
+
+    # Scan points
+
+    def nearest(self, x: object, y: object) -> xr.Dataset:
+        """Return the dataset at the scan point nearest to a place.
+
+        Parameters
+        ----------
+        x, y : str or Quantity
+            The place: "0.3 um".
+
+        Raises
+        ------
+        MissingDataError, UnitError
+            If there are no positions, or the unit does not fit them.
+
+        Examples
+        --------
+        >>> import ptyxr
+        >>> raw = ptyxr.from_rawdata(ptyxr.tutorial.simulate_scan(positions=9))
+        >>> raw.ptyxr.nearest(x="40 pixel", y="40 pixel").position_x.shape
+        ()
+        """
+        from ptyxr.points import nearest
+
+        return nearest(self._ds, x, y)
+
+    def within(self, x: object, y: object, radius: object) -> xr.Dataset:
+        """Return the dataset at the scan points within a radius of a place, in their order.
+
+        Parameters
+        ----------
+        x, y, radius : str or Quantity
+            The place and the distance: "0.3 um".
+
+        Raises
+        ------
+        MissingDataError, UnitError
+            If there are no positions, or a unit does not fit them.
+        """
+        from ptyxr.points import within
+
+        return within(self._ds, x, y, radius)
+
+    def index_positions(self) -> xr.Dataset:
+        """Return the dataset with an index on its positions, to select the nearest one.
+
+        The k-d tree is built when it is first used:
+        ``ds.ptyxr.index_positions().sel(position_x=..., position_y=..., method="nearest")``.
+
+        Raises
+        ------
+        MissingDataError, UnitError
+            If there are no positions, or they have lost their unit.
+        """
+        from ptyxr.points import index_positions
+
+        return index_positions(self._ds)
+
+    # Optics
+
+    @property
+    def wavelength(self) -> xr.DataArray:
+        """Wavelength, a Quantity in metre; a series of energies keeps its dimension."""
+        from ptyxr import optics
+
+        return optics.wavelength(self._ds)
+
+    @property
+    def object_extent(self) -> xr.Dataset:
+        """Outer edges, width and height of the object; see `ptyxr.optics.object_extent`."""
+        from ptyxr import optics
+
+        return optics.object_extent(self._ds)
+
+    @property
+    def object_z(self) -> xr.DataArray:
+        """Depth of the object's layers, a Quantity in metre, 0 at the first."""
+        from ptyxr import optics
+
+        return optics.object_z(self._ds)
+
+    @property
+    def magnification(self) -> xr.DataArray:
+        """Geometric magnification, dimensionless; 1 where there is no focus."""
+        from ptyxr import optics
+
+        return optics.magnification(self._ds)
+
+    @property
+    def detector_pixel_size(self) -> xr.Dataset:
+        """Width and height of a detector pixel; see `ptyxr.optics.detector_pixel_size`."""
+        from ptyxr import optics
+
+        return optics.detector_pixel_size(self._ds)
+
+    def amplitude(self) -> xr.DataArray:
+        """Return the amplitude of the object, (object_layer, object_y, object_x), real."""
+        from ptyxr import optics
+
+        return optics.amplitude(self._ds)
+
+    def phase(self) -> xr.DataArray:
+        """Return the phase of the object, (object_layer, object_y, object_x), wrapped, in radian."""
+        from ptyxr import optics
+
+        return optics.phase(self._ds)
+
+    def probe_at(self, position: int) -> xr.DataArray:
+        """Return the probe of a scan point, (incoherent_mode, probe_y, probe_x) complex.
+
+        Parameters
+        ----------
+        position : int
+            Row of the scan point. OPR weights go by row.
+
+        Raises
+        ------
+        MissingDataError
+            If there is no probe.
+        PtyxrError
+            If there is no such row, or weights and coherent modes disagree.
+        """
+        from ptyxr import optics
+
+        return optics.probe_at(self._ds, position)
+
+    def probe_intensity(self, position: int | None = None) -> xr.DataArray:
+        """Return the intensity of the probe, summed over incoherent modes, (probe_y, probe_x).
+
+        Parameters
+        ----------
+        position : int, optional
+            Row of the scan point; by default the first coherent mode is taken.
+        """
+        from ptyxr import optics
+
+        return optics.probe_intensity(self._ds, position)
+
+    def mode_power(self, position: int | None = None) -> xr.DataArray:
+        """Return the part of the power in each incoherent mode, (incoherent_mode,), sum 1.
+
+        Parameters
+        ----------
+        position : int, optional
+            Row of the scan point; by default the first coherent mode is taken.
+        """
+        from ptyxr import optics
+
+        return optics.mode_power(self._ds, position)
+
+    # Files
+
+    def to_product(
+        self,
+        path: object,
+        *,
+        mode: str = "w",
+        encoding: Mapping[str, Mapping[str, Any]] | None = None,
+        include_diffraction: bool = True,
+        object_center: object = None,
+        position_index: object = None,
+        compute: bool = True,
+        **metadata: object,
+    ) -> Any:
+        """Write a product (HDF5) that every released Ptychodus from 1.0 to 1.7 reads.
+
+        A dataset in pixels is converted on the way, and keeps its pixel numbers in ``/raw_data``,
+        as PtychoPINN has them. The file is complete or not there: it is written beside its place
+        and renamed.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        mode : {"w", "x"}
+            Replace an existing file, or refuse to.
+        encoding : mapping of str to mapping, optional
+            By variable, as xarray's writers take it: ``dtype``, ``chunksizes``, ``compression``,
+            ``compression_opts``, ``shuffle``.
+        include_diffraction : bool, default: True
+            Whether patterns go into ``/raw_data``.
+        object_center : pair, optional
+            (x, y), where to write the object's centre, without moving positions; by default where
+            its axes have it.
+        position_index : "sequential" or array of int, optional
+            Numbers of the patterns, (N,); by default the dataset's own, else its ``scan_index``.
+        compute : bool, default: True
+            Write now, or return a dask Delayed that does.
+        **metadata
+            Scalars and texts by name of the data model, over what the dataset says:
+            ``name="Run1084"``, ``photon_energy="8 keV"``; a number is in the unit of the file.
+
+        Returns
+        -------
+        pathlib.Path or dask.delayed.Delayed
+            The file, or what writes it.
+
+        Raises
+        ------
+        MissingDataError
+            If there is no object (see `fill_object`), probe or position.
+        InvalidDataError, UnitError
+            If something cannot be written as it is.
+        ExistingFileError
+            If the file exists and mode is "x".
+        TypeError
+            If `metadata` has a name that the model does not.
+
+        Warns
+        -----
+        UserWarning
+            If pixel sizes are estimated, scan points lie outside the object, all numbers of
+            patterns are the same, or something has no place in a product.
+        """
+        from ptyxr.formats.ptychodus_writer import to_product
+
+        return to_product(
+            self._ds,
+            path,
+            mode=mode,
+            encoding=encoding,
+            include_diffraction=include_diffraction,
+            object_center=object_center,
+            position_index=position_index,
+            compute=compute,
+            **metadata,
+        )
+
+    def to_npz(
+        self,
+        path: object,
+        *,
+        origin: str = "auto",
+        measurement: str | None = None,
+        probe: str | int = "dominant",
+        compressed: bool = False,
+    ) -> Path:
+        """Write a PtychoPINN dataset (NPZ), readable without unpickling.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        origin : {"auto", "corner", "pixel", "center", "world"}
+            What pixel numbers are counted from: the outer corner of the object's pixel (0, 0), its
+            centre, the object's centre, or the frame's own 0 ("world"). "auto" takes the numbers
+            that were kept, else counts from the corner.
+        measurement : {"amplitude", "counts"}, optional
+            What to write patterns as; by default as they are.
+        probe : {"dominant", "all"} or int
+            Which incoherent modes to write: the strongest as (H, W), all as (P, H, W), or one.
+        compressed : bool, default: False
+            Whether members are deflated.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        MissingDataError
+            If there are no positions, or a pixel size is needed and not known.
+
+        Warns
+        -----
+        UserWarning
+            If something is left behind (layers, modes, OPR weights), there are no patterns, or
+            ``"auto"`` takes the world's numbers.
+        """
+        from ptyxr.formats.ptychopinn_writer import to_npz
+
+        return to_npz(
+            self._ds,
+            path,
+            origin=origin,
+            measurement=measurement,
+            probe=probe,
+            compressed=compressed,
+        )
+
+    def to_rawdata(
+        self, *, origin: str = "auto", measurement: str | None = None, probe: str | int = "dominant"
+    ) -> RawData:
+        """Return what `to_npz` writes, in memory, under the attribute names of PtychoPINN.
+
+        Parameters are those of `to_npz`.
+        """
+        from ptyxr.formats.ptychopinn_writer import to_rawdata
+
+        return to_rawdata(self._ds, origin=origin, measurement=measurement, probe=probe)
+
+    def validate(self) -> Report:
+        """Return a report on the dataset: everything that is wrong with it, at once."""
+        from ptyxr.validation import validate_dataset
+
+        return validate_dataset(self._ds)
+
+    @property
+    def plot(self) -> DatasetPlots:
+        """Pictures: ``plot()`` is an overview, ``plot.object()`` and others are its parts."""
+        return DatasetPlots(self._ds)
+
+
+@xr.register_dataarray_accessor("ptyxr")
+class PtyxrDataArrayAccessor:
+    """Ptychography on an array: units, frame, amplitude and phase.
+
+    Parameters
+    ----------
+    array : xarray.DataArray
+        An array of the data model with its coordinates.
+    """
+
+    def __init__(self, array: xr.DataArray) -> None:
+        self._array = array
+
+    def __repr__(self) -> str:
+        return f"<ptyxr accessor of {self._array.name!r}>"
+
+    def quantify(self) -> xr.DataArray:
+        """Return the array with coordinates as pint Quantities and pixel axes as grids."""
+        return through_dataset(self._array, quantify)
+
+    def dequantify(self) -> xr.DataArray:
+        """Return the array with coordinates as plain numbers and units in attributes."""
+        return through_dataset(self._array, dequantify)
+
+    def to(self, unit: object) -> xr.DataArray:
+        """Return the array with its pixel axes in another unit, as ``ds.ptyxr.to`` does."""
+        return through_dataset(self._array, frame.to, unit)
+
+    def shift(self, *, x: object = None, y: object = None) -> xr.DataArray:
+        """Return the array with its frame moved, as ``ds.ptyxr.shift`` does."""
+        return through_dataset(self._array, frame.shift, x=x, y=y)
+
+    def amplitude(self) -> xr.DataArray:
+        """Return the amplitude of a complex array, coordinates kept."""
+        from ptyxr import optics
+
+        return optics.amplitude(self._array)
+
+    def phase(self) -> xr.DataArray:
+        """Return the phase of a complex array, wrapped, in radian, coordinates kept."""
+        from ptyxr import optics
+
+        return optics.phase(self._array)
+
+    def plot(self, **kwargs: Any) -> Axes:
+        """Draw the array, as the picture of a dataset does that has its name.
+
+        Parameters
+        ----------
+        **kwargs
+            What the picture takes; see `DatasetPlots`.
+
+        Raises
+        ------
+        MissingDataError
+            If there is no picture for an array of this name.
+        """
+        plots = DatasetPlots(self._array.to_dataset())
+        picture = getattr(plots, str(self._array.name), None)
+        if picture is None:
+            raise MissingDataError(
+                "there is no picture for an array of this name",
+                key=str(self._array.name),
+                expected="'object', 'probe', 'loss' or 'diffraction'",
+                remedy="xarray's own .plot() draws any array",
+            )
+        return picture(**kwargs)  # type: ignore[no-any-return]
+
+
+class DatasetPlots:
+    """Pictures of a dataset, drawn by matplotlib.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        A dataset of the data model.
+    """
+
+    def __init__(self, ds: xr.Dataset) -> None:
+        self._ds = ds
+
+    def __call__(self, *, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
+        """Draw an overview: object with positions on it, probe, loss."""
+        from ptyxr import plotting
+
+        return plotting.plot(self._ds, fig=fig)
+
+    def object(self, **kwargs: Any) -> Axes:
+        """Draw the object; see `ptyxr.plotting.plot_object`."""
+        from ptyxr import plotting
+
+        return plotting.plot_object(self._ds, **kwargs)
+
+    def probe(self, **kwargs: Any) -> Axes:
+        """Draw a mode of the probe; see `ptyxr.plotting.plot_probe`."""
+        from ptyxr import plotting
+
+        return plotting.plot_probe(self._ds, **kwargs)
+
+    def positions(self, **kwargs: Any) -> Axes:
+        """Draw the scan positions; see `ptyxr.plotting.plot_positions`."""
+        from ptyxr import plotting
+
+        return plotting.plot_positions(self._ds, **kwargs)
+
+    def loss(self, **kwargs: Any) -> Axes:
+        """Draw the loss by epoch; see `ptyxr.plotting.plot_loss`."""
+        from ptyxr import plotting
+
+        return plotting.plot_loss(self._ds, **kwargs)
+
+    def diffraction(self, index: int | np.integer[Any] = 0, **kwargs: Any) -> Axes:
+        """Draw a diffraction pattern; see `ptyxr.plotting.plot_diffraction`."""
+        from ptyxr import plotting
+
+        return plotting.plot_diffraction(self._ds, int(index), **kwargs)

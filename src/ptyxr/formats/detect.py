@@ -1,0 +1,103 @@
+"""Which engine opens a file: told by looking inside."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from ptyxr.errors import FormatError, MissingFileError, PtyxrError
+from ptyxr.storage.files import first_bytes, is_path, source_name
+from ptyxr.storage.hdf5 import HDF5File, is_hdf5
+from ptyxr.storage.npz import NpzFile, is_zip
+
+if TYPE_CHECKING:
+    from xarray import Dataset
+
+__all__ = ["find_engine", "open_dataset"]
+
+
+def find_engine(source: Any) -> str:
+    """Return the name of the engine of ptyxr that opens a file.
+
+    Parameters
+    ----------
+    source : str, path-like, bytes or binary file object
+
+    Raises
+    ------
+    MissingFileError
+        If there is no such file.
+    FormatError
+        If no engine of ptyxr opens it; it says what is inside.
+    """
+    for entry in sorted(entry_points(group="xarray.backends"), key=lambda entry: entry.name):
+        if entry.value.startswith("ptyxr.formats.") and entry.load()().guess_can_open(source):
+            return entry.name
+    raise FormatError(
+        "this is none of the files that ptyxr opens",
+        file=source_name(source),
+        found=_inside(source),
+        expected="a Ptychodus product (HDF5) or a PtychoPINN dataset (NPZ)",
+    )
+
+
+def _inside(source: Any) -> str:
+    """Say in a few words what a file is."""
+    import os
+
+    start = first_bytes(source)
+    if is_path(source):
+        name = source_name(source)
+        if not os.path.exists(name):
+            raise MissingFileError("there is no such file", file=name)
+        if os.path.isdir(name):
+            return "a folder"
+    try:
+        if is_hdf5(start):
+            group = HDF5File(source).group()
+            return f"HDF5 with {sorted([*group.arrays, *group.groups])[:8] if group else 'nothing'}"
+        if is_zip(start):
+            file = NpzFile(source)
+            return f"a zip archive with {sorted([*file.arrays, *file.objects, *file.others])[:8]}"
+    except PtyxrError as error:
+        return f"a damaged file: {error.problem} ({error.found})"
+    return f"bytes {start!r}" if start else "an empty or unreadable file"
+
+
+def open_dataset(source: Any, **kwargs: Any) -> Dataset:
+    """Open a file with the engine that its content asks for.
+
+    xarray itself gives every HDF5 file to its netCDF engines, which read a product as a dataset
+    without coordinates; this looks inside.
+
+    Parameters
+    ----------
+    source : str, path-like, bytes or binary file object
+        A Ptychodus product or a PtychoPINN dataset.
+    **kwargs
+        What ``xarray.open_dataset`` and the engine take: ``chunks``, ``drop_variables``,
+        ``quantify``; for NPZ ``origin``, ``measurement``, ``object_pixel_size``,
+        ``probe_pixel_size``.
+
+    Returns
+    -------
+    xarray.Dataset
+        In the data model: coordinates as Quantities, large arrays lazy.
+
+    Raises
+    ------
+    MissingFileError, FormatError
+        If there is no such file, or none that ptyxr opens.
+    InvalidDataError
+        If something in it cannot be represented.
+
+    Examples
+    --------
+    >>> import ptyxr
+    >>> path = getfixture("product")
+    >>> ptyxr.open_dataset(path).attrs["source_format"]
+    'ptychodus'
+    """
+    return xr.open_dataset(source, engine=find_engine(source), **kwargs)

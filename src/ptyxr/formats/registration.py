@@ -1,0 +1,134 @@
+"""Pixel numbers for files that have nothing else: kept ones, or counted on the object's axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ptyxr.coordinates import axis, unit_of
+from ptyxr.errors import MissingDataError, PtyxrError, warn
+from ptyxr.frame import (
+    ORIGINS,
+    PIXEL_NUMBERS,
+    kept_pixel_numbers,
+    object_grid,
+    positions_in_pixels,
+)
+from ptyxr.indexes import TOLERANCE
+from ptyxr.units import PIXEL
+
+if TYPE_CHECKING:
+    from xarray import Dataset
+
+__all__ = ["in_pixels", "pixel_numbers"]
+
+POSITIONS = ("position_x", "position_y")
+
+
+def in_pixels(ds: Dataset) -> bool:
+    """Tell whether a dataset came in pixels: its positions are, or keep, pixel numbers."""
+    return any(
+        unit_of(ds, name) == PIXEL or PIXEL_NUMBERS in ds.variables[name].encoding
+        for name in POSITIONS
+    )
+
+
+def _kept(ds: Dataset) -> dict[str, np.ndarray] | None:
+    """Return the pixel numbers that the positions came with, on the object as it is now."""
+    numbers: dict[str, np.ndarray] = {}
+    for name in POSITIONS:
+        kept = kept_pixel_numbers(ds, name)
+        if kept is None:
+            return None
+        along = f"object_{name[-1]}"
+        first = 0
+        if along in ds.variables:
+            span = axis(ds, along).span
+            if span is None or span.step != 1:
+                return None
+            # Of a crop, pixel numbers count from its own corner.
+            first = span.start
+        numbers[name] = kept - first if first else kept
+        nominal = f"nominal_{name}"
+        if nominal in ds.variables:
+            start = kept_pixel_numbers(ds, nominal)
+            if start is None:
+                start = kept + positions_in_pixels(ds, nominal) - positions_in_pixels(ds, name)
+            numbers[nominal] = start - first if first else start
+    return numbers
+
+
+def _counted(ds: Dataset, origin: str) -> dict[str, np.ndarray]:
+    numbers: dict[str, np.ndarray] = {}
+    for name in (*POSITIONS, *(f"nominal_{n}" for n in POSITIONS)):
+        if name not in ds.variables:
+            continue
+        along = f"object_{name[-1]}"
+        at = positions_in_pixels(ds, name)
+        if origin == "world":
+            numbers[name] = at
+            continue
+        if along not in ds.variables:
+            raise MissingDataError(
+                "pixel numbers count from an object, and the dataset has none",
+                key=along,
+                remedy="ds.ptyxr.fill_object() makes one; origin='world' needs none",
+            )
+        grid = object_grid(ds, along)
+        numbers[name] = (at - grid.center) / grid.pitch + ORIGINS[origin](grid.size)
+    return numbers
+
+
+def _outside(ds: Dataset, numbers: dict[str, np.ndarray]) -> int:
+    """Return how many points lie off an object whose corner is 0."""
+    off = np.zeros(ds.sizes["position"], dtype=bool)
+    for name in POSITIONS:
+        size = ds.sizes[f"object_{name[-1]}"]
+        off |= ~((numbers[name] >= -TOLERANCE) & (numbers[name] <= size + TOLERANCE))
+    return int(off.sum())
+
+
+def pixel_numbers(ds: Dataset, origin: str) -> tuple[dict[str, np.ndarray], str]:
+    """Return pixel numbers of the positions, and what they are counted from.
+
+    Parameters
+    ----------
+    ds : Dataset
+    origin : {"auto", "corner", "pixel", "center", "world"}
+        "auto" takes the numbers that were kept, else counts from the corner of the object. "world"
+        divides positions by the pixel size.
+
+    Returns
+    -------
+    numbers : dict of str to ndarray
+        By name of the model, each (N,) float64 in pixels; nominal positions where there are some.
+    origin : str
+        What they are counted from.
+    """
+    if origin not in ("auto", "world", *ORIGINS):
+        raise PtyxrError(
+            "no such origin",
+            key="origin",
+            found=repr(origin),
+            expected="'auto', 'corner', 'pixel', 'center' or 'world'",
+        )
+    if origin != "auto":
+        return _counted(ds, origin), origin
+    kept = _kept(ds)
+    if kept is not None:
+        return kept, str(ds.attrs.get("pixel_origin", "corner"))
+    if not {"object_x", "object_y"} <= set(ds.variables):
+        return _counted(ds, "world"), "world"
+    counted = _counted(ds, "corner")
+    off = _outside(ds, counted)
+    if off:
+        world = _counted(ds, "world")
+        if not _outside(ds, world):
+            warn(
+                f"{off} of {ds.sizes['position']} scan points lie outside the object where its axes "
+                "put it, and none where positions are divided by the pixel size; the pixel numbers "
+                "are taken so. ds.ptyxr.register() moves the object under its positions.",
+            )
+            return world, "world"
+    return counted, "corner"

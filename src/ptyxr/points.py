@@ -1,0 +1,289 @@
+"""The scan points as points of a plane: the nearest one, those within a radius, and an index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from xarray import Dataset, Index, IndexSelResult, Variable
+
+from ptyxr.coordinates import magnitude, unit_of
+from ptyxr.errors import MissingDataError, PtyxrError, UnitError
+from ptyxr.units import canonical, convert, is_quantity, parse
+from ptyxr.variables import unit_variable
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from typing import Self
+
+    from scipy.spatial import KDTree
+
+__all__ = ["PointIndex", "index_positions", "nearest", "within"]
+
+X, Y = "position_x", "position_y"
+
+
+class PointIndex(Index):
+    """Index of scan points, which finds the nearest one; its k-d tree is built on first use.
+
+    Parameters
+    ----------
+    points : ndarray
+        Coordinates, (N, 2) float64, in `unit`, one column for each of `names`.
+    names : tuple of hashable
+        Names of the two coordinates.
+    dim : hashable
+        Their dimension.
+    unit : str
+        Their unit, in canonical spelling.
+    quantified : bool, default: True
+        Whether the coordinates are Quantities, or plain numbers with a ``units`` attribute.
+    """
+
+    def __init__(
+        self,
+        points: np.ndarray,
+        names: tuple[Hashable, Hashable],
+        dim: Hashable,
+        unit: str,
+        *,
+        quantified: bool = True,
+    ) -> None:
+        self.points = points
+        self.names = names
+        self.dim = dim
+        self.unit = unit
+        self.quantified = quantified
+        self._tree: KDTree | None = None
+
+    @classmethod
+    def from_variables(
+        cls, variables: Mapping[Any, Variable], *, options: Mapping[str, Any]
+    ) -> Self:
+        """Make the index of two coordinates along one dimension, of units that fit.
+
+        Raises
+        ------
+        PtyxrError
+            If they are not two, or not along one dimension.
+        UnitError
+            If one has no unit, or their units do not convert.
+        """
+        del options
+        if len(variables) != 2 or len({v.dims for v in variables.values()}) != 1:
+            raise PtyxrError(
+                "points have two coordinates along one dimension",
+                found={str(k): v.dims for k, v in variables.items()},
+            )
+        ds = Dataset(coords=dict(variables))
+        names = tuple(map(str, variables))
+        unit = unit_of(ds, names[0])
+        points = np.stack([magnitude(ds, name, unit) for name in names], axis=1)
+        (dim,) = next(iter(variables.values())).dims
+        quantified = all(is_quantity(v._data) for v in variables.values())
+        return cls(points, (names[0], names[1]), dim, unit, quantified=quantified)
+
+    @property
+    def tree(self) -> KDTree:
+        """The k-d tree of scipy over the points."""
+        if self._tree is None:
+            from scipy.spatial import KDTree
+
+            if not np.isfinite(self.points).all():
+                raise PtyxrError(
+                    "points that are not finite have no neighbours", key=str(self.names[0])
+                )
+            self._tree = KDTree(self.points)
+        return self._tree
+
+    def create_variables(
+        self, variables: Mapping[Any, Variable] | None = None
+    ) -> dict[Hashable, Variable]:
+        """Return the two coordinates with their unit."""
+        made: dict[Hashable, Variable] = {}
+        for column, name in enumerate(self.names):
+            old = (variables or {}).get(name)
+            made[name] = unit_variable(
+                (self.dim,),
+                self.points[:, column],
+                self.unit,
+                None if old is None else old.attrs,
+                quantified=self.quantified,
+                encoding=None if old is None else old.encoding,
+            )
+        return made
+
+    def _replace(self, points: np.ndarray) -> Self:
+        return type(self)(points, self.names, self.dim, self.unit, quantified=self.quantified)
+
+    def isel(self, indexers: Mapping[Any, Any]) -> Self | None:
+        """Select points; the tree is built anew on its next use."""
+        indexer = indexers[self.dim]
+        if isinstance(indexer, Variable):
+            if indexer.dims != (self.dim,):
+                return None
+            indexer = indexer.data
+        if not isinstance(indexer, slice) and np.ndim(indexer) == 0:
+            return None
+        return self._replace(self.points[indexer])
+
+    def __getitem__(self, indexer: Any) -> Self:
+        return self._replace(self.points[indexer])
+
+    def sel(
+        self, labels: dict[Any, Any], method: str | None = None, tolerance: Any = None
+    ) -> IndexSelResult:
+        """Select the nearest point to each of the places given by both coordinates.
+
+        Raises
+        ------
+        PtyxrError
+            If a coordinate is missing, or the method is not "nearest".
+        UnitError
+            If a label has no unit, or one that does not fit.
+        KeyError
+            If a place has no point within `tolerance`.
+        """
+        missing = [str(name) for name in self.names if name not in labels]
+        if missing or method != "nearest":
+            raise PtyxrError(
+                "scan points are selected by both coordinates and method='nearest'",
+                found=f"method={method!r}" + (f" without {missing}" if missing else ""),
+            )
+        places = [self._magnitude(labels[name], str(name)) for name in self.names]
+        query = np.stack(np.broadcast_arrays(*places), axis=-1)
+        reach = np.inf if tolerance is None else float(self._magnitude(tolerance, "tolerance"))
+        distance, found = self.tree.query(query, distance_upper_bound=np.nextafter(reach, np.inf))
+        if not np.isfinite(distance).all():
+            raise KeyError(f"no scan point within {reach} {self.unit} of the place selected")
+        label = labels[self.names[0]]
+        if hasattr(label, "dims"):
+            return IndexSelResult({self.dim: Variable(label.dims, np.asarray(found))})
+        return IndexSelResult({self.dim: int(found) if np.ndim(found) == 0 else found})
+
+    def _magnitude(self, label: Any, name: str) -> np.ndarray:
+        data = label.data if hasattr(label, "dims") else label
+        if isinstance(data, str):
+            return np.asarray(parse(data, self.unit, name))
+        if is_quantity(data):
+            try:
+                return convert(np.asarray(data.magnitude, float), canonical(data, name), self.unit)
+            except UnitError as error:
+                raise UnitError(
+                    "the label has a unit that does not fit the positions",
+                    key=name,
+                    found=canonical(data, name),
+                    expected=self.unit,
+                ) from error
+        if self.quantified:
+            raise UnitError(
+                "the label has no unit", key=name, found=repr(data), expected=f"one in {self.unit}"
+            )
+        return np.asarray(data, float)
+
+    def _of(self, other: PointIndex) -> np.ndarray:
+        """Return my points in the unit of another index."""
+        return convert(self.points, self.unit, other.unit)
+
+    def equals(self, other: Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
+        """Tell whether two scans have the same points, in whatever unit of length."""
+        del exclude
+        if not isinstance(other, PointIndex) or self.points.shape != other.points.shape:
+            return False
+        try:
+            return bool(np.array_equal(self._of(other), other.points))
+        except UnitError:
+            return False
+
+    def join(self, other: PointIndex, how: str = "inner") -> Self:  # type: ignore[override]
+        """Refuse: points of two scans are paired by number, not by place."""
+        raise PtyxrError(
+            "two scans do not have the same points",
+            key=str(self.names[0]),
+            found=f"{len(self.points)} and {len(other.points)} points, to be joined {how!r}",
+            remedy="Pair them by position_index, or drop the index with "
+            f"ds.drop_indexes({list(self.names)})",
+        )
+
+    def reindex_like(self, other: PointIndex) -> dict[Hashable, Any]:  # type: ignore[override]
+        """Refuse, as `join` does."""
+        raise self.join(other, "reindex")  # type: ignore[misc]
+
+    @classmethod
+    def concat(
+        cls,
+        indexes: Sequence[Self],
+        dim: Hashable,
+        positions: Iterable[Iterable[int]] | None = None,
+    ) -> Self:
+        """Put scans one behind the other, in the unit of the first."""
+        del dim
+        points = np.concatenate([index._of(indexes[0]) for index in indexes])
+        if positions is not None:
+            points = points[np.argsort(np.concatenate([np.asarray(p) for p in positions]))]
+        return indexes[0]._replace(points)
+
+    def roll(self, shifts: Mapping[Any, int]) -> Self:
+        """Roll the points along their dimension."""
+        return self._replace(np.roll(self.points, shifts[self.dim], axis=0))
+
+    def rename(self, name_dict: Mapping[Any, Hashable], dims_dict: Mapping[Any, Hashable]) -> Self:
+        """Rename coordinates and dimension, where they are among the names."""
+        names = (
+            name_dict.get(self.names[0], self.names[0]),
+            name_dict.get(self.names[1], self.names[1]),
+        )
+        dim = dims_dict.get(self.dim, self.dim)
+        new = type(self)(self.points, names, dim, self.unit, quantified=self.quantified)
+        new._tree = self._tree
+        return new
+
+    def to_pandas_index(self) -> pd.Index:
+        """Return the points as pairs of bare numbers, in their unit."""
+        return pd.MultiIndex.from_arrays(list(self.points.T), names=self.names)
+
+    def _repr_inline_(self, max_width: int) -> str:
+        del max_width
+        return f"PointIndex({len(self.points)} points in {self.unit})"
+
+    def __repr__(self) -> str:
+        return f"<PointIndex {self.names}: {len(self.points)} points in {self.unit}>"
+
+
+def index_positions(ds: Dataset) -> Dataset:
+    """Return the dataset with an index on its positions; see the accessor."""
+    for name in (X, Y):
+        if name not in ds.variables:
+            raise MissingDataError("the dataset has no positions", key=name)
+    return ds.set_xindex([X, Y], PointIndex)
+
+
+def _points(ds: Dataset) -> PointIndex:
+    index = ds.xindexes.get(X)
+    if isinstance(index, PointIndex):
+        return index
+    if X not in ds.variables or Y not in ds.variables:
+        raise MissingDataError("the dataset has no positions", key=X)
+    return PointIndex.from_variables({name: ds.variables[name] for name in (X, Y)}, options={})
+
+
+def _place(index: PointIndex, x: object, y: object) -> np.ndarray:
+    return np.array(
+        [parse(value, index.unit, name, bare=False) for name, value in (("x", x), ("y", y))]
+    )
+
+
+def nearest(ds: Dataset, x: object, y: object) -> Dataset:
+    """Return the scan point nearest to a place; see the accessor's method of this name."""
+    index = _points(ds)
+    _, found = index.tree.query(_place(index, x, y))
+    return ds.isel(position=int(found))
+
+
+def within(ds: Dataset, x: object, y: object, radius: object) -> Dataset:
+    """Return the scan points within a radius of a place; see the accessor's method of this name."""
+    index = _points(ds)
+    reach = parse(radius, index.unit, "radius", bare=False)
+    found = index.tree.query_ball_point(_place(index, x, y), reach)
+    return ds.isel(position=np.sort(np.asarray(found, dtype=np.int64)))

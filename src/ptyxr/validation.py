@@ -1,0 +1,439 @@
+"""Validation: every problem of a dataset or of a file, at once."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from xarray.backends.locks import HDF5_LOCK
+
+from ptyxr.coordinates import axis, magnitude, unit_of
+from ptyxr.errors import FormatError, MissingFileError, PtyxrError
+from ptyxr.formats.assembly import KINDS
+from ptyxr.formats.ptychodus import RAW_DATA, PtychodusBackend
+from ptyxr.formats.ptychodus_check import check_product, check_source
+from ptyxr.frame import points_outside
+from ptyxr.indexes import TOLERANCE
+from ptyxr.model import AXES, POSITIONS, SCHEMA, Entry
+from ptyxr.report import Findings, Report
+from ptyxr.storage.files import first_bytes, is_path, source_name
+from ptyxr.storage.hdf5 import HDF5File, is_hdf5
+from ptyxr.units import METER, METER_PER_PIXEL, PIXEL, convert_scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from xarray import Dataset
+
+    from ptyxr.storage.arrays import StoredArray
+
+    #: Opens a source and gives its members, by the names of `check_source`.
+    SourceReader = Callable[[Any], AbstractContextManager[Mapping[str, StoredArray]]]
+
+__all__ = ["FILE_CHECKS", "FileCheck", "validate_dataset", "validate_file"]
+
+#: What a product needs and is written as a default, or not at all, where the dataset lacks it.
+_WANTED: Final = {
+    "object": "ds.ptyxr.fill_object() makes a uniform one",
+    "probe": "A product cannot be written without one",
+    "position_x": "A product cannot be written without them",
+    "position_y": "A product cannot be written without them",
+    "photon_energy": "It is written as 0.0, unknown, unless to_product(..., photon_energy='8 keV')",
+    "detector_object_distance": "It is written as 0.0, unknown, unless "
+    "to_product(..., detector_object_distance='2 m')",
+}
+
+#: Dimensions that arrays have instead of the model's, and dimensions that a selection may take off.
+_INSTEAD: Final = {"opr_entry": "position", "opr_mode": "coherent_mode"}
+_OPTIONAL: Final = {"object_layer", "coherent_mode", "incoherent_mode"}
+
+
+# --- datasets -------------------------------------------------------------------------------------
+
+
+def validate_dataset(ds: Dataset) -> Report:
+    """Check a dataset against the model; only coordinates are loaded.
+
+    Parameters
+    ----------
+    ds : Dataset
+
+    Returns
+    -------
+    Report
+    """
+    findings = Findings()
+    for name, entry in SCHEMA.items():
+        if name in ds.variables:
+            _check_form(ds, entry, findings)
+            if entry.unit is not None:
+                _check_unit(ds, entry, findings)
+        elif entry.role == "attribute" and name in ds.attrs:
+            _check_attribute(entry, ds.attrs[name], findings)
+    for name in AXES:
+        if name in ds.variables and ds.variables[name].dims == (name,):
+            _check_axis(ds, name, findings)
+    _check_positions(ds, findings)
+    _check_lengths(ds, findings)
+    for name, remedy in _WANTED.items():
+        if name not in ds.variables:
+            problem = f"the dataset has no {SCHEMA[name].long_name}"
+            findings.warning(name, problem, remedy=remedy)
+    return findings.report()
+
+
+def _check_form(ds: Dataset, entry: Entry, findings: Findings) -> None:
+    variable = ds.variables[entry.name]
+    if entry.role == "variable" and entry.name in ds.coords:
+        findings.error(entry.name, "it is a coordinate", expected="a data variable")
+    elif entry.role != "variable" and entry.name not in ds.coords:
+        remedy = f"ds.set_coords({entry.name!r})"
+        findings.error(entry.name, "it is a data variable", expected="a coordinate", remedy=remedy)
+    kinds = "f" if entry.name == "opr_weights" else KINDS[entry.kind]
+    if variable.dtype.kind not in kinds and variable.size:
+        found, expected = variable.dtype, entry.kind
+        problem = "the numbers are of the wrong kind"
+        findings.error(entry.name, problem, found=found, expected=expected)
+    dims = tuple(str(dim) for dim in variable.dims)
+    known = tuple(_INSTEAD.get(d, d) if entry.name == "opr_weights" else d for d in dims)
+    if known == entry.dims or (entry.role == "scalar" and variable.ndim < 2):
+        return
+    wanted = tuple(d for d in entry.dims if d in known or d not in _OPTIONAL)
+    series = tuple(d for d in known if d not in entry.dims)
+    if known == wanted:
+        return  # one layer or mode was selected
+    if series and tuple(d for d in known if d in entry.dims) == wanted:
+        findings.warning(
+            entry.name,
+            "there is one for each step of a series; a product takes one",
+            found=f"dimensions {dims}",
+            expected=entry.dims,
+            remedy=f"Select one with ds.isel({series[0]}=0)",
+        )
+        return
+    problem = "the dimensions are wrong"
+    findings.error(entry.name, problem, found=dims, expected=entry.dims)
+
+
+def _check_unit(ds: Dataset, entry: Entry, findings: Findings) -> None:
+    try:
+        unit = unit_of(ds, entry.name)
+    except PtyxrError as error:
+        findings.exception(error, entry.name)
+        return
+    if entry.name in AXES or entry.name in POSITIONS:
+        if unit == PIXEL:
+            return
+        target, expected = METER, "a length, or pixels"
+    else:
+        target = expected = str(entry.unit)
+    try:
+        factor = convert_scalar(1.0, unit, target)
+    except PtyxrError:
+        problem = "the unit is of another dimension"
+        findings.error(entry.name, problem, found=unit, expected=expected)
+        return
+    if entry.role != "scalar":
+        return
+    values = magnitude(ds, entry.name)
+    if entry.name in {one.pixel_size for one in AXES.values()} and values.dtype.kind in "fiu":
+        wrong = values[~(np.isfinite(values) & (values * factor > 0))]
+        if wrong.size:
+            found = f"{wrong.ravel()[0]} {unit}"
+            findings.error(entry.name, "a pixel size is positive and finite", found=found)
+
+
+def _check_attribute(entry: Entry, value: Any, findings: Findings) -> None:
+    wanted = {"str": str, "int": (int, np.integer, np.bool_)}[entry.kind]
+    if not isinstance(value, wanted):  # type: ignore[arg-type]
+        found = f"{type(value).__name__} {value!r:.60}"
+        problem = "the attribute is of the wrong type"
+        findings.error(entry.name, problem, found=found, expected=entry.kind)
+
+
+def _check_axis(ds: Dataset, name: str, findings: Findings) -> None:
+    try:
+        grid = axis(ds, name).grid
+        told = AXES[name].pixel_size
+        if grid.unit == PIXEL or told not in ds.variables or ds.variables[told].ndim:
+            return
+        size = convert_scalar(float(magnitude(ds, told)), unit_of(ds, told), METER_PER_PIXEL)
+        pitch = convert_scalar(grid.pitch, grid.unit, METER)
+    except PtyxrError as error:
+        # A lost unit was said already, and by the coordinate that lost it.
+        if not any(
+            p.key == (error.key or name) and p.severity == "error" for p in findings.problems
+        ):
+            findings.exception(error, name)
+        return
+    if not abs(size / pitch - 1) * max(grid.size, 1) <= TOLERANCE:
+        findings.warning(
+            told,
+            f"it is not the distance of the labels of {name!r}, which counts",
+            found=f"{size!r} m/pixel",
+            expected=f"{pitch!r} m/pixel",
+            remedy="ds.ptyxr.assign_pixel_size() brings them together",
+        )
+
+
+def _check_positions(ds: Dataset, findings: Findings) -> None:
+    for name in POSITIONS:
+        if name in ds.variables:
+            values = _numbers(ds, name)
+            if values is not None and (bad := int((~np.isfinite(values)).sum())):
+                found = f"{bad} of {values.size}"
+                findings.error(name, "positions are not finite", found=found)
+    for name in "xy":
+        along, position = f"object_{name}", f"position_{name}"
+        units = [_unit_or_none(ds, key) for key in (along, position)]
+        if None in units or (units[0] == PIXEL) == (units[1] == PIXEL):
+            continue
+        known = AXES[along].pixel_size in ds.variables
+        (findings.warning if known else findings.error)(
+            position,
+            f"positions and {along!r} are in different units, one of them in pixels",
+            found=f"{units[1]} and {units[0]}",
+            remedy="ds.ptyxr.to('m') brings both to one"
+            if known
+            else "ds.ptyxr.assign_pixel_size(object='50 nm') tells how they go together",
+        )
+    if "position_index" in ds.variables:
+        indexes = np.asarray(ds.variables["position_index"].values)
+        if indexes.size > 1 and np.unique(indexes).size == 1:
+            findings.warning(
+                "position_index",
+                "all scan points have one index: Ptychodus 1.4 and later take one position and "
+                "one pattern for the whole scan",
+                found=f"{indexes.flat[0]} in all {indexes.size}",
+                remedy="ds.ptyxr.to_product(..., position_index='sequential') numbers them",
+            )
+    if findings.report().errors:
+        return  # a frame that is not sound cannot be looked into
+    try:
+        outside = points_outside(ds)
+    except (PtyxrError, ValueError, TypeError):
+        return  # no pixel size, or an axis that is no line: neither is wrong by itself
+    if outside is not None and outside[1]:
+        points, windows, total = outside
+        reaching = f"{windows} of {total} probe windows reach beyond it"
+        findings.warning(
+            "position_x",
+            "scan points lie outside the object" if points else "probe windows leave the object",
+            found=f"{points} of {total}, and {reaching}" if points else reaching,
+            remedy="ds.ptyxr.register() moves the object under its positions" if points else None,
+        )
+
+
+def _check_lengths(ds: Dataset, findings: Findings) -> None:
+    if "object_layer_spacing" in ds.variables:
+        distances = ds.sizes.get("object_layer_interface", 0)
+        layers = ds.sizes.get("object_layer", 1)
+        if "object" in ds.variables and distances != layers - 1:
+            problem = "the number of distances does not go with the layers"
+            expected = f"{layers - 1} for {layers} layer{'' if layers == 1 else 's'}"
+            findings.error("object_layer_spacing", problem, found=distances, expected=expected)
+    elif ds.sizes.get("object_layer", 1) > 1:
+        problem = "the object has layers, and no distances between them"
+        expected = f"{ds.sizes['object_layer'] - 1} distances"
+        findings.error("object_layer_spacing", problem, expected=expected)
+    if "opr_weights" in ds.variables:
+        for own, dim in _INSTEAD.items():
+            if own in ds.variables["opr_weights"].dims and dim in ds.sizes:
+                problem = f"the weights along {own!r} do not go with {dim!r}"
+                findings.error("opr_weights", problem, found=ds.sizes[own], expected=ds.sizes[dim])
+    for name in ("object", "probe"):
+        if name in ds.variables and 0 in ds.variables[name].shape:
+            findings.error(name, "an axis has length 0", found=dict(ds.variables[name].sizes))
+
+
+def _numbers(ds: Dataset, name: str) -> np.ndarray | None:
+    try:
+        values = magnitude(ds, name)
+    except PtyxrError:
+        return None
+    return values if values.dtype.kind in "fiu" else None
+
+
+def _unit_or_none(ds: Dataset, name: str) -> str | None:
+    try:
+        return unit_of(ds, name)
+    except PtyxrError:
+        return None
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """How files of one container are validated.
+
+    Parameters
+    ----------
+    name : str
+        What the container is called.
+    recognises : callable
+        Tells by the first bytes of a file whether it is one.
+    check : callable or None
+        Validates the file, given its path and what opens the source it is compared with, or None.
+    read_source : callable or None
+        Opens a file as the source that a product is compared with.
+    """
+
+    name: str
+    recognises: Callable[[bytes], bool]
+    check: Callable[[Any, Callable[[], AbstractContextManager[Any]] | None], Report] | None = None
+    read_source: SourceReader | None = None
+
+
+#: The containers that are known, tried in turn. A further one is a further entry.
+FILE_CHECKS: Final[list[FileCheck]] = []
+
+
+def validate_file(path: Any, source: Any = None) -> Report:
+    """Check a file, picking by content how.
+
+    Parameters
+    ----------
+    path : str, path-like or binary file object
+        The file.
+    source : str, path-like or binary file object, optional
+        The PtychoPINN file it was made from, which it is compared with.
+
+    Returns
+    -------
+    Report
+        One error where there is no such file, or none that can be recognised.
+    """
+    findings = Findings(source_name(path))
+    try:
+        return _checker(path)(path, None if source is None else _reader(source))
+    except PtyxrError as error:
+        findings.exception(error)
+    # Whatever a broken file makes its library raise is a finding about the file.
+    except Exception as error:  # noqa: BLE001
+        findings.exception(error)
+    return findings.report()
+
+
+def _checker(path: Any) -> Callable[[Any, Callable[[], Any] | None], Report]:
+    kind = _recognise(path)
+    if kind.check is None:
+        raise FormatError(f"{kind.name} files cannot be validated")
+    return kind.check
+
+
+def _reader(source: Any) -> Callable[[], AbstractContextManager[Any]]:
+    read = _recognise(source).read_source
+    if read is None:
+        raise FormatError(
+            "this is no source to compare with",
+            key=source_name(source),
+            expected="an NPZ file of PtychoPINN",
+        )
+    # Opened only when it is compared with.
+    return lambda: read(source)
+
+
+def _recognise(path: Any) -> FileCheck:
+    name = source_name(path)
+    if is_path(path) and not Path(name).exists():
+        raise MissingFileError("there is no such file", key=name)
+    if is_path(path) and Path(name).is_dir():
+        raise FormatError("this is a folder", key=name, expected="a file")
+    if is_path(path) and not os.access(name, os.R_OK):
+        raise PtyxrError("the file may not be read", key=name)
+    start = first_bytes(path, 64)
+    for kind in FILE_CHECKS:
+        if kind.recognises(start):
+            return kind
+    found = "an empty file" if not start else f"a file that begins with {start[:16]!r}"
+    if start.startswith(b"\x1f\x8b"):
+        found = "a gzip file"
+    elif start.startswith(b"version https://git-lfs"):
+        found = "a pointer of Git LFS; 'git lfs pull' fetches the file"
+    expected = " or ".join(kind.name for kind in FILE_CHECKS)
+    raise FormatError("the format is not recognised", key=name, found=found, expected=expected)
+
+
+@contextmanager
+def _opened(path: Any) -> Iterator[HDF5File]:
+    file = HDF5File(path)
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+def _check_hdf5(path: Any, source: Callable[[], AbstractContextManager[Any]] | None) -> Report:
+    with _opened(path) as file:
+        group = file.group()
+        if group is None:
+            raise FormatError("the file has no root group")
+        if not {"object", "probe", "probe_position_x_m"} & set(group.arrays):
+            raise FormatError(
+                "this is no Ptychodus product",
+                found=f"datasets {sorted(group.arrays)[:8]}",
+                expected="'object', 'probe', 'probe_position_x_m'",
+            )
+        findings = Findings(file.name)
+        raw = None
+        if RAW_DATA in group.groups:
+            try:
+                raw = file.group(RAW_DATA)
+            except PtyxrError as error:
+                findings.exception(error, f"/{RAW_DATA}")
+        report = findings.report() + check_product(group, raw, fixed_text=_fixed_text(file))
+        if source is not None:
+            try:
+                with source() as members:
+                    report = report + check_source(group, raw, members)
+            except PtyxrError as error:
+                findings.exception(error, "source")
+                report = report + findings.report()
+    return report + _check_opening(path, report)
+
+
+def _fixed_text(file: HDF5File) -> set[str]:
+    """Return the root attributes that are stored as text of fixed length."""
+    import h5py
+
+    found = set()
+    with HDF5_LOCK:
+        attrs = file.acquire().attrs
+        for key in attrs:
+            try:
+                text = h5py.check_string_dtype(attrs.get_id(key).dtype)
+            except (OSError, TypeError, ValueError, KeyError):
+                continue  # a type that h5py does not know
+            if text is not None and text.length is not None:
+                found.add(key)
+    return found
+
+
+def _check_opening(path: Any, report: Report) -> Report:
+    """Return what opening the file as a dataset raises, where the report does not have it yet."""
+    findings = Findings()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # each is among the report's own
+            PtychodusBackend().open_dataset(path).close()
+    # Whatever a broken file makes its library raise is a finding about the file.
+    except Exception as error:  # noqa: BLE001
+        findings.exception(error)
+    # It stops at the first thing wrong, which the report has, perhaps by another of two keys.
+    known = {text for p in report.errors for text in (_plain(p.key), p.problem)}
+    new = [p for p in findings.problems if not {_plain(p.key), p.problem} & known]
+    return Report(None, tuple(new))
+
+
+def _plain(key: str) -> str:
+    return key.lstrip("/").replace(".attrs['", ".").removesuffix("']")
+
+
+FILE_CHECKS.append(FileCheck("HDF5", is_hdf5, _check_hdf5))
