@@ -226,11 +226,29 @@ def test_fill_object(npz, tmp_path):
         arrays = {key: file[key] for key in file.files if key != "objectGuess"}
     np.savez(tmp_path / "in.npz", **arrays)
     refused = invoke("convert", tmp_path / "in.npz", tmp_path / "out.h5", *OPTICS, code=2)
-    assert "fill_object" in refused.stderr
+    assert "--fill-object" in refused.stderr
     assert not (tmp_path / "out.h5").exists()
     invoke("convert", tmp_path / "in.npz", tmp_path / "out.h5", *OPTICS, "--fill-object")
     with ptyxr.open_dataset(tmp_path / "out.h5") as ds:
         assert "object" in ds
+
+
+def test_modes_of_the_probe(product, tmp_path):
+    path = tmp_path / "modes.h5"
+    path.write_bytes(product.read_bytes())
+    with h5py.File(path, "r+") as file:
+        attrs, mode = dict(file["probe"].attrs), file["probe"][...].reshape(1, 1, 32, 32)
+        del file["probe"]
+        file["probe"] = np.concatenate([0.5 * mode, mode], axis=1)
+        file["probe"].attrs.update(attrs)
+    shapes = {}
+    for choice in ("dominant", "all", "0"):
+        result = invoke("convert", path, tmp_path / "out.npz", "--probe", choice)
+        assert ("--probe all" in result.stderr) == (choice != "all")
+        with np.load(tmp_path / "out.npz") as npz:
+            shapes[choice] = npz["probeGuess"].shape, abs(npz["probeGuess"]).max()
+    assert shapes["all"][0] == (2, 32, 32)
+    assert shapes["dominant"] == ((32, 32), 2 * shapes["0"][1])
 
 
 @pytest.mark.parametrize("ending", ["h5", "npz"])
@@ -291,7 +309,8 @@ def test_warnings_are_sentences(npz, tmp_path):
     lines = result.stderr.splitlines()
     assert lines
     assert all(line.startswith("ptyxr: warning: ") for line in lines)
-    assert any("1.25e-07" in line or "125" in line or "pixel size" in line for line in lines)
+    assert any("1.25e-07" in line and "--object-pixel-size '50 nm'" in line for line in lines)
+    assert any("--position-index sequential" in line for line in lines)
     assert ".py:" not in result.stderr
 
 

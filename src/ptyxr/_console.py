@@ -7,6 +7,7 @@ error. Nothing heavy is imported before it is used: ``ptyxr --help`` should not 
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import threading
 import time
@@ -21,7 +22,7 @@ from ptyxr.errors import PtyxrError
 from ptyxr.model import AXES, SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from rich.console import RenderableType
@@ -34,7 +35,6 @@ __all__ = [
     "file_size",
     "progress",
     "say",
-    "sentences",
     "shape",
     "show",
 ]
@@ -60,6 +60,30 @@ _SYMBOLS: Final = {
 }
 
 
+# What messages advise in Python, as options of `convert`.
+_AS_OPTIONS: Final = (
+    (r"ds\.ptyxr\.assign_pixel_size\((\w+)='([^']*)'[^)]*\)", r"--\1-pixel-size '\2'"),
+    (r"ds\.ptyxr\.fill_object\(\)", "--fill-object"),
+    (r"\bposition_index='(\w+)'", r"--position-index \1"),
+    (r"\b(origin|measurement|probe)='(\w+)'", r"--\1 \2"),
+    (r"\bmode='w'", "--overwrite"),
+    (r"\bWithout object_center\b", "Without --object-center"),
+)
+
+
+def as_options(message: str) -> str:
+    """Return a message with what it advises to do in Python as options of ``ptyxr convert``.
+
+    Examples
+    --------
+    >>> as_options("position_index='sequential' numbers them in order.")
+    '--position-index sequential numbers them in order.'
+    """
+    for python, option in _AS_OPTIONS:
+        message = re.sub(python, option, message)
+    return message
+
+
 def say(kind: str, message: object) -> None:
     """Print one line on standard error, such as ``ptyxr: warning: …``."""
     colors = {"error": typer.colors.RED, "warning": typer.colors.YELLOW}
@@ -76,8 +100,12 @@ class Group(TyperGroup):
         Exit code 2 is what a file or an argument is to blame for, 1 a defect of ptyxr, and 130 an
         interrupt, as shells have it.
         """
+
+        def advice(message: object) -> str:
+            return as_options(str(message)) if ctx.invoked_subcommand == "convert" else str(message)
+
         try:
-            with sentences():
+            with sentences(advice):
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             say("error", "interrupted")
@@ -90,7 +118,7 @@ class Group(TyperGroup):
             if ctx.params.get("debug"):
                 traceback.print_exc()
             if isinstance(error, (PtyxrError, OSError)):
-                say("error", error)
+                say("error", advice(error))
                 raise typer.Exit(2) from None
             say(
                 "error",
@@ -101,8 +129,14 @@ class Group(TyperGroup):
 
 
 @contextlib.contextmanager
-def sentences() -> Iterator[None]:
-    """Print each UserWarning once, as a sentence without the place in the code it comes from."""
+def sentences(wording: Callable[[object], str]) -> Iterator[None]:
+    """Print each UserWarning once, as a sentence without the place in the code it comes from.
+
+    Parameters
+    ----------
+    wording : callable
+        Returns what is to be said for a warning.
+    """
     seen: set[str] = set()
     with warnings.catch_warnings():
         usual = warnings.showwarning
@@ -119,7 +153,7 @@ def sentences() -> Iterator[None]:
                 usual(message, category, filename, lineno, file, line)
             elif str(message) not in seen:
                 seen.add(str(message))
-                say("warning", message)
+                say("warning", wording(message))
 
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = in_a_sentence

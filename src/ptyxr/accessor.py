@@ -56,7 +56,7 @@ class PtyxrDatasetAccessor:
         return quantify(self._ds)
 
     def dequantify(self) -> xr.Dataset:
-        """Return the dataset with coordinates as plain numbers and units in ``units`` attributes."""
+        """Return the dataset with coordinates as plain numbers, units in ``units`` attributes."""
         return dequantify(self._ds)
 
     # The frame
@@ -263,7 +263,7 @@ class PtyxrDatasetAccessor:
         return optics.amplitude(self._ds)
 
     def phase(self) -> xr.DataArray:
-        """Return the phase of the object, (object_layer, object_y, object_x), wrapped, in radian."""
+        """Return the wrapped phase of the object, (object_layer, object_y, object_x), in radian."""
         from ptyxr import optics
 
         return optics.phase(self._ds)

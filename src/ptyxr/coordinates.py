@@ -156,7 +156,7 @@ def replace_coordinates(
     indexes : mapping of str to GridIndex, optional
         Pixel axes, from which their coordinates are made.
     """
-    made: dict[Hashable, Variable] = dict(variables)
+    made: dict[Hashable, Variable] = dict(variables.items())
     for name, index in (indexes or {}).items():
         old = ds.variables.get(name)
         if old is None and name in SCHEMA:

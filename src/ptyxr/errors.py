@@ -1,4 +1,4 @@
-"""The errors ptyxr raises: one tree, so that one ``except`` catches what a file or an argument did wrong."""
+"""The errors ptyxr raises, one tree: one ``except`` catches what a file or argument did wrong."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def warn(message: str) -> None:
         What is the matter and, in its last sentence, what to do about it.
     """
     inside = ("ptyxr", "xarray", "dask", "pint_xarray")
-    depth, frame = 1, sys._getframe(1)
+    depth, frame = 1, sys._getframe(1)  # noqa: SLF001  (warnings itself counts by it)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
         depth, frame = depth + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=depth + 1)

@@ -11,7 +11,8 @@ from xarray import Dataset, Variable
 
 from ptyxr.coordinates import axis, magnitude, replace_coordinates, scalar, unit_of
 from ptyxr.errors import MissingDataError, UnitError, warn
-from ptyxr.indexes import TOLERANCE, Grid, GridIndex
+from ptyxr.grids import TOLERANCE, Grid
+from ptyxr.indexes import GridIndex
 from ptyxr.model import AXES, POSITIONS, SCHEMA, axes_of
 from ptyxr.units import (
     METER,
@@ -23,7 +24,7 @@ from ptyxr.units import (
     parse,
     pixel_size,
 )
-from ptyxr.variables import unit_variable
+from ptyxr.variables import data_of, unit_variable
 
 __all__ = [
     "assign_pixel_size",
@@ -53,7 +54,7 @@ def quantified(ds: Dataset) -> bool:
     return any(
         getattr(ds.xindexes.get(name), "quantified", False)
         if name in AXES
-        else is_quantity(v._data)
+        else is_quantity(data_of(v))
         for name, v in ds.coords.variables.items()
     )
 
@@ -203,7 +204,7 @@ def _converted_coordinate(ds: Dataset, name: str, size_axis: str, target: str) -
         _convert_values(ds, name, size_axis, target),
         target,
         old.attrs,
-        quantified=is_quantity(old._data),
+        quantified=is_quantity(data_of(old)),
         encoding=old.encoding,
     )
 
@@ -233,7 +234,7 @@ def _moved(ds: Dataset, x: float, y: float, unit: str, names: tuple[str, ...]) -
             old = ds.variables[name]
             variables[name] = unit_variable(
                 old.dims, magnitude(ds, name) + by, own, old.attrs,
-                quantified=is_quantity(old._data), encoding=old.encoding,
+                quantified=is_quantity(data_of(old)), encoding=old.encoding,
             )  # fmt: skip
     return replace_coordinates(ds, variables, indexes)
 
@@ -359,7 +360,7 @@ def fill_object(ds: Dataset, *, value: complex = 1.0, padding: int = 0) -> Datas
             columns = range(first, size)
         unit = unit_of(ds, position)
         grid = _convert_grid(ds, along, grid, unit)
-        is_quantified = is_quantity(ds.variables[position]._data)
+        is_quantified = is_quantity(data_of(ds.variables[position]))
         indexes[along] = GridIndex(grid, columns, along, along, quantified=is_quantified)
     shape = (1, len(indexes["object_y"].labels), len(indexes["object_x"].labels))
     entry = SCHEMA["object"]

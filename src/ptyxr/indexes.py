@@ -1,8 +1,7 @@
-"""Axes as grids of pixels: an index that holds centre and pitch, from which every label comes."""
+"""Axes as grids of pixels: an index that holds the grid and which of its columns are there."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 from xarray import Index, IndexSelResult, Variable
 
 from ptyxr.errors import GridError, UnitError
+from ptyxr.grids import TOLERANCE, Grid, as_array, between, find, fit, tidy
 from ptyxr.units import canonical, convert_scalar, is_quantity, parse
 from ptyxr.variables import unit_variable
 
@@ -17,84 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
     from typing import Self
 
+    from ptyxr.grids import Columns
+
 __all__ = ["TOLERANCE", "Grid", "GridIndex"]
-
-#: Axes align, and labels are found, within this part of a pixel.
-TOLERANCE = 1e-6
-
-Columns = range | np.ndarray
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A regular line of pixels.
-
-    Parameters
-    ----------
-    center : float
-        Coordinate of the middle of the line, in `unit`.
-    pitch : float
-        Distance of neighbouring pixel centres, in `unit`; positive.
-    size : int
-        Number of pixels.
-    unit : str
-        Unit, in pint's long spelling.
-    """
-
-    center: float
-    pitch: float
-    size: int
-    unit: str
-
-    def labels(self, columns: Columns) -> np.ndarray:
-        """Return the coordinates of pixel centres, float64, in `unit`.
-
-        Column j lies at ``center + (j - (size - 1) / 2) * pitch``, the definition of Ptychodus
-        (``ptychodus/api/object.py``); columns beyond the line are extrapolated.
-        """
-        j = (
-            np.arange(columns.start, columns.stop, columns.step)
-            if isinstance(columns, range)
-            else columns
-        )
-        return np.asarray(self.center + (j - (self.size - 1) / 2) * self.pitch, dtype=float)
-
-    def columns(self, labels: Any) -> Any:
-        """Return where coordinates in `unit` lie, in fractions of columns; inverts `labels`."""
-        return (labels - self.center) / self.pitch + (self.size - 1) / 2
-
-    def to(self, unit: str, per: float | None = None) -> Grid:
-        """Return the same line in another unit.
-
-        Parameters
-        ----------
-        unit : str
-            The new unit, in canonical spelling.
-        per : float, optional
-            What a number of this unit is in the new one, where that is not a matter of units alone:
-            the pixel size. Without it, centre and pitch are converted in decimal.
-        """
-        if per is not None:
-            return replace(self, center=self.center * per, pitch=self.pitch * per, unit=unit)
-        return replace(
-            self,
-            center=convert_scalar(self.center, self.unit, unit),
-            pitch=convert_scalar(self.pitch, self.unit, unit),
-            unit=unit,
-        )
-
-    def __str__(self) -> str:
-        return f"{self.size} pixels of {self.pitch:.6g} {self.unit} about {self.center:.6g} {self.unit}"
-
-
-def _tidy(columns: np.ndarray) -> Columns:
-    """Return a range where the columns are one."""
-    if columns.size == 0:
-        return range(0)
-    step = int(columns[1] - columns[0]) if columns.size > 1 else 1
-    if step and (columns.size < 2 or bool((np.diff(columns) == step).all())):
-        return range(int(columns[0]), int(columns[-1]) + (1 if step > 0 else -1), step)
-    return columns
 
 
 class GridIndex(Index):
@@ -171,7 +96,7 @@ class GridIndex(Index):
             )
         unit = canonical(data if quantified else variable.attrs["units"], str(name))
         labels = np.asarray(data.magnitude if quantified else data, dtype=float)
-        grid, columns = _fit(labels, options.get("pitch"), unit, str(name))
+        grid, columns = fit(labels, options.get("pitch"), unit, str(name))
         return cls(grid, columns, name, variable.dims[0], quantified=quantified)
 
     def create_variables(
@@ -193,9 +118,7 @@ class GridIndex(Index):
     @property
     def columns(self) -> np.ndarray:
         """Columns of the grid that the axis has, (n,) int64, in order."""
-        if isinstance(self._columns, range):
-            return np.arange(self._columns.start, self._columns.stop, self._columns.step)
-        return self._columns
+        return as_array(self._columns)
 
     @property
     def labels(self) -> np.ndarray:
@@ -259,7 +182,7 @@ class GridIndex(Index):
         indexer = np.asarray(indexer)
         if indexer.ndim == 0:
             return None
-        return self.replace(columns=_tidy(self.columns[indexer]))
+        return self.replace(columns=tidy(self.columns[indexer]))
 
     def __getitem__(self, indexer: Any) -> Self:
         selected = self.isel({self.dim: indexer})
@@ -322,7 +245,7 @@ class GridIndex(Index):
             )
         wanted = self._magnitude(label)
         reach = None if tolerance is None else float(self._magnitude(tolerance))
-        found = self._find(wanted, nearest=method == "nearest", reach=reach)
+        found = find(self.grid, self.columns, wanted, nearest=method == "nearest", reach=reach)
         if (found < 0).any():
             raise KeyError(
                 f"no pixel of {self.name!r} at {wanted[found < 0].ravel()[:3]} {self.grid.unit}; "
@@ -341,46 +264,9 @@ class GridIndex(Index):
     def _slice(self, label: slice) -> slice | np.ndarray:
         if label.step is not None:
             raise GridError("a slice of lengths has no step", key=str(self.name), found=label.step)
-        ends = [
-            None if end is None else float(self._magnitude(end))
-            for end in (label.start, label.stop)
-        ]
-        at = [None if end is None else float(self.grid.columns(end)) for end in ends]
-        span = self.span
-        if span is None:
-            columns = self.columns
-            inside = np.ones(columns.size, dtype=bool)
-            if at[0] is not None:
-                inside &= columns >= at[0] - TOLERANCE
-            if at[1] is not None:
-                inside &= columns <= at[1] + TOLERANCE
-            return np.flatnonzero(inside)
-        first, last = 0, len(span)
-        tolerance = TOLERANCE / abs(span.step)
-        if at[0] is not None:
-            first = int(np.clip(np.ceil((at[0] - span.start) / span.step - tolerance), 0, last))
-        if at[1] is not None:
-            last = int(
-                np.clip(np.floor((at[1] - span.start) / span.step + tolerance) + 1, first, last)
-            )
-        return slice(first, last)
-
-    def _find(self, wanted: np.ndarray, *, nearest: bool, reach: float | None) -> np.ndarray:
-        """Return positions along the axis of labels, -1 where there is none."""
-        at = np.asarray(self.grid.columns(wanted))
-        columns = self.columns
-        if columns.size == 0 or at.size == 0:
-            return np.full(at.shape, -1)
-        order = np.argsort(columns, kind="stable")
-        ordered = columns[order]
-        right = np.clip(np.searchsorted(ordered, at), 0, columns.size - 1)
-        left = np.maximum(right - 1, 0)
-        closest = np.where(np.abs(ordered[left] - at) <= np.abs(ordered[right] - at), left, right)
-        distance = np.abs(ordered[closest] - at)
-        limit = np.inf if nearest and reach is None else TOLERANCE
-        if nearest and reach is not None:
-            limit = reach / self.grid.pitch + TOLERANCE
-        return np.asarray(np.where(distance <= limit, order[closest], -1))
+        low = None if label.start is None else float(self._magnitude(label.start))
+        high = None if label.stop is None else float(self._magnitude(label.stop))
+        return between(self.grid, self._columns, low, high)
 
     def _in_frame_of(self, other: GridIndex) -> np.ndarray | None:
         """Return my columns numbered as those of `other`'s grid, or None if by no whole pixels."""
@@ -400,7 +286,16 @@ class GridIndex(Index):
             return None
         return self.columns + int(whole[0])
 
-    def _aligned(self, other: GridIndex) -> np.ndarray:
+    def aligned_to(self, other: GridIndex) -> np.ndarray:
+        """Return the columns numbered as those of another axis's grid, (n,) int64.
+
+        Raises
+        ------
+        GridError
+            If the axes do not lie on one grid.
+        UnitError
+            If their units do not convert into each other.
+        """
         columns = self._in_frame_of(other)
         if columns is None:
             pitch = self.grid.to(other.grid.unit).pitch
@@ -425,7 +320,7 @@ class GridIndex(Index):
     def equals(self, other: Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
         """Tell whether two axes have the same pixels, to 1e-6 of a pixel."""
         del exclude  # a line of pixels has one dimension
-        if not isinstance(other, GridIndex) or len(self._columns) != len(other._columns):
+        if not isinstance(other, GridIndex) or self.columns.size != other.columns.size:
             return False
         try:
             columns = self._in_frame_of(other)
@@ -443,16 +338,16 @@ class GridIndex(Index):
         UnitError
             If their units do not convert into each other.
         """
-        theirs = other._aligned(self)
+        theirs = other.aligned_to(self)
         if how == "inner":
             columns = self.columns[np.isin(self.columns, theirs)]
         else:
             columns = np.union1d(self.columns, theirs)
-        return self.replace(columns=_tidy(columns))
+        return self.replace(columns=tidy(columns))
 
-    def reindex_like(self, other: GridIndex) -> dict[Hashable, Any]:  # type: ignore[override]
+    def reindex_like(self, other: GridIndex) -> dict[Hashable, Any]:
         """Return where the pixels of another axis are in this one, -1 where they are not."""
-        wanted = other._aligned(self)
+        wanted = other.aligned_to(self)
         if np.unique(self.columns).size != self.columns.size:
             raise GridError("an axis with a pixel twice cannot be reindexed", key=str(self.name))
         order = np.argsort(self.columns)
@@ -472,14 +367,14 @@ class GridIndex(Index):
         """Put axes one behind the other, on the grid of the first."""
         del dim  # the one the axes have
         first = indexes[0]
-        columns = np.concatenate([index._aligned(first) for index in indexes])
+        columns = np.concatenate([index.aligned_to(first) for index in indexes])
         if positions is not None:
             columns = columns[np.argsort(np.concatenate([np.asarray(p) for p in positions]))]
-        return first.replace(columns=_tidy(columns))
+        return first.replace(columns=tidy(columns))
 
     def roll(self, shifts: Mapping[Any, int]) -> Self:
         """Roll the pixels along the axis."""
-        return self.replace(columns=_tidy(np.roll(self.columns, shifts[self.dim])))
+        return self.replace(columns=tidy(np.roll(self.columns, shifts[self.dim])))
 
     def rename(self, name_dict: Mapping[Any, Hashable], dims_dict: Mapping[Any, Hashable]) -> Self:
         """Rename coordinate and dimension, where they are among the names."""
@@ -493,7 +388,8 @@ class GridIndex(Index):
 
     def to_pandas_index(self) -> pd.Index:
         """Return the labels as bare numbers, in the unit of the axis."""
-        return pd.Index(self.labels, name=self.dim)
+        labels: pd.Index = pd.Index(self.labels, name=self.dim)
+        return labels
 
     def _repr_inline_(self, max_width: int) -> str:
         del max_width
@@ -501,32 +397,3 @@ class GridIndex(Index):
 
     def __repr__(self) -> str:
         return f"<GridIndex {self.name!r}: {len(self._columns)} of {self.grid}>"
-
-
-def _fit(labels: np.ndarray, pitch: float | None, unit: str, name: str) -> tuple[Grid, Columns]:
-    """Return the grid that labels lie on, and their columns on it."""
-    if labels.size == 0 or not np.isfinite(labels).all():
-        raise GridError("the labels are no pixel axis", key=name, found=f"{labels.size} labels")
-    steps = np.abs(np.diff(labels))
-    mean = abs(float(labels[-1] - labels[0])) / (labels.size - 1) if labels.size > 1 else 0.0
-    for candidate in (pitch, mean):
-        if not candidate:
-            continue
-        at = (labels - labels[0]) / candidate
-        columns = np.rint(at).astype(np.int64)
-        if np.abs(at - columns).max() <= TOLERANCE:
-            columns -= columns.min()
-            size = int(columns.max()) + 1
-            center = float(labels[0]) + ((size - 1) / 2 - int(columns[0])) * candidate
-            if {int(columns[0]), int(columns[-1])} == {0, size - 1}:
-                center = float(labels[0] + labels[-1]) / 2
-            return Grid(center, float(candidate), size, unit), _tidy(columns)
-    if labels.size == 1:
-        raise GridError(
-            "a single label does not tell its pixel size", key=name, found=f"{labels[0]} {unit}"
-        )
-    raise GridError(
-        "the labels are not evenly spaced",
-        key=name,
-        found=f"steps from {steps.min():.6g} to {steps.max():.6g} {unit}",
-    )

@@ -1,4 +1,4 @@
-"""The data model: one table that reading, writing, validating and the documentation take it from."""
+"""The data model: one table, from which files are read, written and validated, and documented."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["AXES", "SCHEMA", "Axis", "Entry", "axes_of", "coordinates", "scalars", "variables"]
+__all__ = [
+    "AXES",
+    "POSITIONS",
+    "SCHEMA",
+    "Axis",
+    "Entry",
+    "axes_of",
+    "coordinates",
+    "scalars",
+    "variables",
+]
 
 Role = Literal["variable", "coordinate", "scalar", "attribute"]
 
@@ -42,132 +52,83 @@ class Entry:
     long_name: str
 
 
+def _variable(name: str, dims: tuple[str, ...], kind: str, long_name: str) -> Entry:
+    return Entry(name, "variable", dims, None, kind, long_name)
+
+
+def _coordinate(name: str, dim: str, unit: str, long_name: str) -> Entry:
+    return Entry(name, "coordinate", (dim,), unit, "float", long_name)
+
+
+def _number(name: str, dim: str, long_name: str) -> Entry:
+    return Entry(name, "coordinate", (dim,), None, "int", long_name)
+
+
+def _scalar(name: str, unit: str, long_name: str) -> Entry:
+    return Entry(name, "scalar", (), unit, "float", long_name)
+
+
+def _attribute(name: str, kind: str, long_name: str) -> Entry:
+    return Entry(name, "attribute", (), None, kind, long_name)
+
+
 _TABLE: Final = (
-    Entry(
-        "object",
-        "variable",
-        ("object_layer", "object_y", "object_x"),
-        None,
-        "complex",
-        "object transmission",
+    _variable("object", ("object_layer", "object_y", "object_x"), "complex", "object transmission"),
+    _variable(
+        "probe", ("coherent_mode", "incoherent_mode", "probe_y", "probe_x"), "complex", "probe"
     ),
-    Entry(
-        "probe",
-        "variable",
-        ("coherent_mode", "incoherent_mode", "probe_y", "probe_x"),
-        None,
-        "complex",
-        "probe",
-    ),
-    Entry(
+    _variable(
         "opr_weights",
-        "variable",
         ("position", "coherent_mode"),
-        None,
         "float",
         "weight of orthogonal probe relaxation",
     ),
-    Entry("loss", "variable", ("epoch",), None, "float", "loss"),
-    Entry(
-        "diffraction",
-        "variable",
-        ("position", "detector_y", "detector_x"),
-        None,
-        "real",
-        "diffraction pattern",
+    _variable("loss", ("epoch",), "float", "loss"),
+    _variable(
+        "diffraction", ("position", "detector_y", "detector_x"), "real", "diffraction pattern"
     ),
-    Entry(
-        "bad_pixels", "variable", ("detector_y", "detector_x"), None, "bool", "bad detector pixel"
-    ),
-    Entry("position_x", "coordinate", ("position",), "meter", "float", "scan position x"),
-    Entry("position_y", "coordinate", ("position",), "meter", "float", "scan position y"),
-    Entry(
-        "nominal_position_x",
-        "coordinate",
-        ("position",),
-        "meter",
-        "float",
-        "nominal scan position x",
-    ),
-    Entry(
-        "nominal_position_y",
-        "coordinate",
-        ("position",),
-        "meter",
-        "float",
-        "nominal scan position y",
-    ),
-    Entry(
-        "position_index",
-        "coordinate",
-        ("position",),
-        None,
-        "int",
-        "number of the diffraction pattern",
-    ),
-    Entry("scan_index", "coordinate", ("position",), None, "int", "number of the scan"),
-    Entry(
-        "position_photon_count",
-        "coordinate",
-        ("position",),
-        "count",
-        "float",
-        "photons at the scan position",
-    ),
-    Entry("object_x", "coordinate", ("object_x",), "meter", "float", "object x"),
-    Entry("object_y", "coordinate", ("object_y",), "meter", "float", "object y"),
-    Entry("probe_x", "coordinate", ("probe_x",), "meter", "float", "probe x"),
-    Entry("probe_y", "coordinate", ("probe_y",), "meter", "float", "probe y"),
-    Entry("detector_x", "coordinate", ("detector_x",), "pixel", "float", "detector x"),
-    Entry("detector_y", "coordinate", ("detector_y",), "pixel", "float", "detector y"),
-    Entry(
+    _variable("bad_pixels", ("detector_y", "detector_x"), "bool", "bad detector pixel"),
+    _coordinate("position_x", "position", "meter", "scan position x"),
+    _coordinate("position_y", "position", "meter", "scan position y"),
+    _coordinate("nominal_position_x", "position", "meter", "nominal scan position x"),
+    _coordinate("nominal_position_y", "position", "meter", "nominal scan position y"),
+    _number("position_index", "position", "number of the diffraction pattern"),
+    _number("scan_index", "position", "number of the scan"),
+    _coordinate("position_photon_count", "position", "count", "photons at the scan position"),
+    _coordinate("object_x", "object_x", "meter", "object x"),
+    _coordinate("object_y", "object_y", "meter", "object y"),
+    _coordinate("probe_x", "probe_x", "meter", "probe x"),
+    _coordinate("probe_y", "probe_y", "meter", "probe y"),
+    _coordinate("detector_x", "detector_x", "pixel", "detector x"),
+    _coordinate("detector_y", "detector_y", "pixel", "detector y"),
+    _coordinate(
         "object_layer_spacing",
-        "coordinate",
-        ("object_layer_interface",),
+        "object_layer_interface",
         "meter",
-        "float",
         "distance to the next object layer",
     ),
-    Entry("epoch", "coordinate", ("epoch",), None, "int", "epoch"),
-    Entry("object_pixel_width", "scalar", (), "meter / pixel", "float", "width of an object pixel"),
-    Entry(
-        "object_pixel_height", "scalar", (), "meter / pixel", "float", "height of an object pixel"
-    ),
-    Entry("probe_pixel_width", "scalar", (), "meter / pixel", "float", "width of a probe pixel"),
-    Entry("probe_pixel_height", "scalar", (), "meter / pixel", "float", "height of a probe pixel"),
-    Entry(
-        "detector_pixel_width", "scalar", (), "meter / pixel", "float", "width of a detector pixel"
-    ),
-    Entry(
-        "detector_pixel_height",
-        "scalar",
-        (),
-        "meter / pixel",
-        "float",
-        "height of a detector pixel",
-    ),
-    Entry(
-        "detector_object_distance",
-        "scalar",
-        (),
-        "meter",
-        "float",
-        "distance from object to detector",
-    ),
-    Entry("focus_object_distance", "scalar", (), "meter", "float", "distance from focus to object"),
-    Entry("photon_energy", "scalar", (), "electron_volt", "float", "photon energy"),
-    Entry("exposure_time", "scalar", (), "second", "float", "exposure time"),
-    Entry("probe_photon_count", "scalar", (), "count", "float", "photons in the probe"),
-    Entry("mass_attenuation", "scalar", (), "meter ** 2 / kilogram", "float", "mass attenuation"),
-    Entry("tomography_angle", "scalar", (), "degree", "float", "tomography angle"),
-    Entry("tilt_angle", "scalar", (), "degree", "float", "tilt angle"),
-    Entry("name", "attribute", (), None, "str", "name"),
-    Entry("comments", "attribute", (), None, "str", "comments"),
-    Entry("polarization", "attribute", (), None, "str", "polarization"),
-    Entry("far_field", "attribute", (), None, "int", "1 if the detector is in the far field"),
-    Entry("source_format", "attribute", (), None, "str", "format of the file it was read from"),
-    Entry("pixel_origin", "attribute", (), None, "str", "what pixel numbers are counted from"),
-    Entry("source_metadata", "attribute", (), None, "str", "metadata of the source, as JSON"),
+    _number("epoch", "epoch", "epoch"),
+    _scalar("object_pixel_width", "meter / pixel", "width of an object pixel"),
+    _scalar("object_pixel_height", "meter / pixel", "height of an object pixel"),
+    _scalar("probe_pixel_width", "meter / pixel", "width of a probe pixel"),
+    _scalar("probe_pixel_height", "meter / pixel", "height of a probe pixel"),
+    _scalar("detector_pixel_width", "meter / pixel", "width of a detector pixel"),
+    _scalar("detector_pixel_height", "meter / pixel", "height of a detector pixel"),
+    _scalar("detector_object_distance", "meter", "distance from object to detector"),
+    _scalar("focus_object_distance", "meter", "distance from focus to object"),
+    _scalar("photon_energy", "electron_volt", "photon energy"),
+    _scalar("exposure_time", "second", "exposure time"),
+    _scalar("probe_photon_count", "count", "photons in the probe"),
+    _scalar("mass_attenuation", "meter ** 2 / kilogram", "mass attenuation"),
+    _scalar("tomography_angle", "degree", "tomography angle"),
+    _scalar("tilt_angle", "degree", "tilt angle"),
+    _attribute("name", "str", "name"),
+    _attribute("comments", "str", "comments"),
+    _attribute("polarization", "str", "polarization"),
+    _attribute("far_field", "int", "1 if the detector is in the far field"),
+    _attribute("source_format", "str", "format of the file it was read from"),
+    _attribute("pixel_origin", "str", "what pixel numbers are counted from"),
+    _attribute("source_metadata", "str", "metadata of the source, as JSON"),
 )
 
 #: The data model by name, in the order of the documentation.

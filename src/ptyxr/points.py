@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from xarray import Dataset, Index, IndexSelResult, Variable
 from ptyxr.coordinates import magnitude, unit_of
 from ptyxr.errors import MissingDataError, PtyxrError, UnitError
 from ptyxr.units import canonical, convert, is_quantity, parse
-from ptyxr.variables import unit_variable
+from ptyxr.variables import data_of, unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -81,7 +81,7 @@ class PointIndex(Index):
         unit = unit_of(ds, names[0])
         points = np.stack([magnitude(ds, name, unit) for name in names], axis=1)
         (dim,) = next(iter(variables.values())).dims
-        quantified = all(is_quantity(v._data) for v in variables.values())
+        quantified = all(is_quantity(data_of(v)) for v in variables.values())
         return cls(points, (names[0], names[1]), dim, unit, quantified=quantified)
 
     @property
@@ -182,9 +182,9 @@ class PointIndex(Index):
             )
         return np.asarray(data, float)
 
-    def _of(self, other: PointIndex) -> np.ndarray:
-        """Return my points in the unit of another index."""
-        return convert(self.points, self.unit, other.unit)
+    def points_in(self, unit: str) -> np.ndarray:
+        """Return the points in another unit, (N, 2) float64."""
+        return convert(self.points, self.unit, unit)
 
     def equals(self, other: Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
         """Tell whether two scans have the same points, in whatever unit of length."""
@@ -192,11 +192,11 @@ class PointIndex(Index):
         if not isinstance(other, PointIndex) or self.points.shape != other.points.shape:
             return False
         try:
-            return bool(np.array_equal(self._of(other), other.points))
+            return bool(np.array_equal(self.points_in(other.unit), other.points))
         except UnitError:
             return False
 
-    def join(self, other: PointIndex, how: str = "inner") -> Self:  # type: ignore[override]
+    def join(self, other: PointIndex, how: str = "inner") -> NoReturn:
         """Refuse: points of two scans are paired by number, not by place."""
         raise PtyxrError(
             "two scans do not have the same points",
@@ -206,9 +206,9 @@ class PointIndex(Index):
             f"ds.drop_indexes({list(self.names)})",
         )
 
-    def reindex_like(self, other: PointIndex) -> dict[Hashable, Any]:  # type: ignore[override]
+    def reindex_like(self, other: PointIndex) -> NoReturn:
         """Refuse, as `join` does."""
-        raise self.join(other, "reindex")  # type: ignore[misc]
+        self.join(other, "reindex")
 
     @classmethod
     def concat(
@@ -219,7 +219,7 @@ class PointIndex(Index):
     ) -> Self:
         """Put scans one behind the other, in the unit of the first."""
         del dim
-        points = np.concatenate([index._of(indexes[0]) for index in indexes])
+        points = np.concatenate([index.points_in(indexes[0].unit) for index in indexes])
         if positions is not None:
             points = points[np.argsort(np.concatenate([np.asarray(p) for p in positions]))]
         return indexes[0]._replace(points)
@@ -230,13 +230,12 @@ class PointIndex(Index):
 
     def rename(self, name_dict: Mapping[Any, Hashable], dims_dict: Mapping[Any, Hashable]) -> Self:
         """Rename coordinates and dimension, where they are among the names."""
-        names = (
+        new = self.copy(deep=False)  # its tree too
+        new.names = (
             name_dict.get(self.names[0], self.names[0]),
             name_dict.get(self.names[1], self.names[1]),
         )
-        dim = dims_dict.get(self.dim, self.dim)
-        new = type(self)(self.points, names, dim, self.unit, quantified=self.quantified)
-        new._tree = self._tree
+        new.dim = dims_dict.get(self.dim, self.dim)
         return new
 
     def to_pandas_index(self) -> pd.Index:

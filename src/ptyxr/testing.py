@@ -9,6 +9,7 @@ import xarray as xr
 from ptyxr.coordinates import unit_of
 from ptyxr.errors import UnitError
 from ptyxr.units import is_quantity
+from ptyxr.variables import data_of
 
 __all__ = ["assert_identical"]
 
@@ -42,7 +43,7 @@ def assert_identical(a: Any, b: Any) -> None:
         x, y = left.variables[name], right.variables[name]
         if x.dtype != y.dtype:
             raise AssertionError(f"{name!r}: dtype {x.dtype} is not {y.dtype}")
-        if is_quantity(x._data) != is_quantity(y._data):
+        if is_quantity(data_of(x)) != is_quantity(data_of(y)):
             raise AssertionError(f"{name!r}: one is a Quantity, the other is not")
         units = [_unit(ds, str(name)) for ds in (left, right)]
         if units[0] != units[1]:

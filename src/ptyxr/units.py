@@ -1,7 +1,7 @@
-"""Quantities in and out: parsing, conversion that keeps decimals exact, and pixels that mean pixels.
+"""Quantities in and out: parsing, conversion that keeps decimals exact, pixels that mean pixels.
 
-pint is imported on use: xarray loads every engine whenever it guesses one, and whoever opens another
-file should not pay for it.
+pint is imported on use: xarray loads every engine whenever it guesses one, and whoever opens
+another file should not pay for it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pint
 
 __all__ = [
+    "METER",
+    "METER_PER_PIXEL",
     "PIXEL",
     "canonical",
     "convert",
@@ -30,6 +32,7 @@ __all__ = [
     "parse",
     "pixel_size",
     "quantity",
+    "register_pint_accessor",
     "registry",
 ]
 
@@ -54,7 +57,13 @@ def registry() -> pint.UnitRegistry[Any]:
     """
     import pint
 
-    return pint.get_application_registry()
+    current: pint.UnitRegistry[Any] = pint.get_application_registry()
+    return current
+
+
+def register_pint_accessor() -> None:
+    """Have xarray objects know ``.pint``, which shows and converts units."""
+    import pint_xarray  # noqa: F401  (importing it registers the accessor)
 
 
 def is_quantity(value: object) -> bool:
@@ -63,7 +72,8 @@ def is_quantity(value: object) -> bool:
 
 
 def _no_css_pixel(unit: Any, name: str | None) -> None:
-    if "css_pixel" in dict(unit._units):
+    # pint gives the names in a unit nowhere else.
+    if "css_pixel" in dict(unit._units):  # noqa: SLF001
         raise UnitError(_CSS_PIXEL, key=name, found=f"the unit {unit:D}", remedy=_USE_PIXEL)
 
 

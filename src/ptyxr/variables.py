@@ -14,7 +14,12 @@ from xarray.core.indexing import ExplicitlyIndexed
 
 from ptyxr.units import canonical, is_quantity, quantity
 
-__all__ = ["UnitVariable", "unit_variable"]
+__all__ = ["UnitVariable", "data_of", "unit_variable"]
+
+
+def data_of(variable: Variable) -> Any:
+    """Return what a variable holds as it stands; ``Variable.data`` would read what is lazy."""
+    return variable._data  # noqa: SLF001
 
 
 class _Attributes(dict[Any, Any]):
@@ -61,6 +66,7 @@ class UnitVariable(Variable):
 
     @property
     def attrs(self) -> dict[Any, Any]:
+        """Attributes, with ``units`` as the Quantity has them."""
         stored = super().attrs
         if not is_quantity(self._data):
             return stored
@@ -74,6 +80,7 @@ class UnitVariable(Variable):
 
     @property
     def data(self) -> Any:
+        """The Quantity, or what took its place."""
         return super().data
 
     @data.setter
@@ -81,7 +88,7 @@ class UnitVariable(Variable):
         # Opening wraps what has no index for copying on write and caching; the wrapper hides the
         # unit, and what is in memory needs none.
         if not (isinstance(value, ExplicitlyIndexed) and is_quantity(self._data)):
-            Variable.data.fset(self, value)
+            Variable.data.fset(self, value)  # type: ignore[attr-defined]
 
     @property
     def _in_memory(self) -> bool:
@@ -93,7 +100,7 @@ class UnitVariable(Variable):
 
     def _replace(self, *args: Any, **kwargs: Any) -> UnitVariable:
         new = super()._replace(*args, **kwargs)
-        if is_quantity(self._data) and not is_quantity(new._data):
+        if is_quantity(self._data) and not is_quantity(data_of(new)):
             new.attrs = {**new.attrs, "units": canonical(self._data)}
         return new
 
@@ -105,7 +112,8 @@ class UnitVariable(Variable):
 
     def to_index_variable(self) -> IndexVariable:
         """Return what a pandas index can hold: bare numbers, units among the attributes."""
-        data = self._data.magnitude if is_quantity(self._data) else self._data
+        data: Any = self._data
+        data = data.magnitude if is_quantity(data) else data
         return IndexVariable(self._dims, data, self.attrs, encoding=self._encoding, fastpath=True)
 
     to_coord = to_index_variable

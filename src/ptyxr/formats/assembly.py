@@ -8,16 +8,17 @@ import numpy as np
 from xarray import Coordinates, Dataset, Variable
 
 from ptyxr.errors import InvalidDataError
-from ptyxr.indexes import Grid, GridIndex
+from ptyxr.grids import Grid
+from ptyxr.indexes import GridIndex
 from ptyxr.model import AXES, SCHEMA
 from ptyxr.storage.arrays import StoredArray, ViewArray, lazy
-from ptyxr.units import PIXEL
+from ptyxr.units import PIXEL, register_pint_accessor
 from ptyxr.variables import unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-__all__ = ["Assembly"]
+__all__ = ["Assembly", "promoted"]
 
 #: Kinds of dtype, as numpy calls them, that an entry of the model takes.
 KINDS = {"complex": "c", "float": "fiu", "int": "iu", "bool": "b", "real": "fiub"}
@@ -189,7 +190,7 @@ class Assembly:
             indexes.update(epoch.xindexes)
             coordinates.update(epoch.variables)
         if self.quantify and coordinates:
-            import pint_xarray  # noqa: F401  (registers .pint, which shows and converts units)
+            register_pint_accessor()
         ds = Dataset(variables, Coordinates(coordinates, indexes), self.attrs)
         if close is not None:
             ds.set_close(close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -45,14 +46,13 @@ def find_engine(source: Any) -> str:
 
 def _inside(source: Any) -> str:
     """Say in a few words what a file is."""
-    import os
-
     start = first_bytes(source)
     if is_path(source):
         name = source_name(source)
-        if not os.path.exists(name):
+        # Of a path that may be anything, Path.exists raises where os.path says no.
+        if not os.path.exists(name):  # noqa: PTH110
             raise MissingFileError("there is no such file", file=name)
-        if os.path.isdir(name):
+        if os.path.isdir(name):  # noqa: PTH112
             return "a folder"
     try:
         if is_hdf5(start):

@@ -1,174 +1,65 @@
-"""Ptychodus products in HDF5: the key table, what it means, and the engine ``"ptychodus"``.
-
-The names on disk are those of ``ptychodus.api.io.ProductFileKeys`` (1.7) and of the plugins
-``h5_product_file.py`` of the releases before it, back to 0.7.
-"""
+"""Ptychodus products in HDF5: what their keys mean, and the engine ``"ptychodus"``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from xarray.backends import BackendEntrypoint
 
 from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, warn
 from ptyxr.formats.assembly import Assembly, promoted
+from ptyxr.formats.ptychodus_keys import (
+    BY_NAME,
+    CENTER,
+    DEFAULTS,
+    FLUX,
+    FORMAT_ID,
+    FORMAT_VERSION,
+    KEYS,
+    LAYER_DISTANCE,
+    RAW_DATA,
+    RAW_POSITIONS,
+    STRUCTURAL,
+    Key,
+    find_attribute,
+    find_dataset,
+    generation,
+    unknown,
+)
+from ptyxr.formats.ptychodus_raw import decode_raw_data
 from ptyxr.frame import PIXEL_NUMBERS
-from ptyxr.indexes import Grid
+from ptyxr.grids import Grid
 from ptyxr.model import SCHEMA
 from ptyxr.storage.arrays import MemoryArray
 from ptyxr.storage.files import first_bytes
-from ptyxr.storage.hdf5 import HDF5Array, HDF5File, HDF5Group, is_hdf5
+from ptyxr.storage.hdf5 import HDF5File, HDF5Group, is_hdf5
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from xarray import Dataset
 
-__all__ = ["KEYS", "Key", "PtychodusBackend", "decode_product", "generation"]
-
-Place = Literal["root", "dataset", "object", "probe"]
-
-
-@dataclass(frozen=True)
-class Key:
-    """Where a name of the model stands in a product.
-
-    Parameters
-    ----------
-    name : str
-        Name in the model.
-    place : {"root", "dataset", "object", "probe"}
-        An attribute of the root, a dataset in the root, or an attribute of ``object`` or ``probe``.
-    spellings : tuple of str
-        The keys it has had, newest first. On reading the first one found counts.
-    written : tuple of str
-        Those that are written, so that every release finds its own; by default all.
-    """
-
-    name: str
-    place: Place
-    spellings: tuple[str, ...]
-    written: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "written", self.written or self.spellings)
-
-
-#: Every key of a product, in every spelling that a release has used.
-KEYS: Final = (
-    Key("name", "root", ("name",)),
-    Key("comments", "root", ("comments",)),
-    Key("detector_object_distance", "root", ("detector_object_distance_m",)),
-    Key("photon_energy", "root", ("photon_energy_eV", "probe_energy_eV")),
-    Key("probe_photon_count", "root", ("probe_photon_count",)),
-    Key("exposure_time", "root", ("exposure_time_s",)),
-    Key("mass_attenuation", "root", ("mass_attenuation_m2_per_kg", "mass_attenuation_m2_kg")),
-    Key("tomography_angle", "root", ("tomography_angle_deg",)),
-    Key("tilt_angle", "root", ("tilt_angle_deg",)),
-    Key("focus_object_distance", "root", ("focus_object_distance_m",)),
-    Key("polarization", "root", ("polarization",)),
-    Key("far_field", "root", ("far_field",)),
-    Key("position_index", "dataset", ("probe_position_indexes",)),
-    Key("position_x", "dataset", ("probe_position_x_m",)),
-    Key("position_y", "dataset", ("probe_position_y_m",)),
-    Key("position_photon_count", "dataset", ("probe_photon_counts",)),
-    Key("probe", "dataset", ("probe",)),
-    Key("opr_weights", "dataset", ("opr_weights",)),
-    Key("object", "dataset", ("object",)),
-    Key("object_layer_spacing", "dataset", ("object_layer_spacing_m",)),
-    Key("loss", "dataset", ("loss_values", "losses", "costs")),
-    Key("epoch", "dataset", ("loss_epochs",)),
-    Key("object_pixel_width", "object", ("pixel_width_m",)),
-    Key("object_pixel_height", "object", ("pixel_height_m",)),
-    Key("probe_pixel_width", "probe", ("pixel_width_m",)),
-    Key("probe_pixel_height", "probe", ("pixel_height_m",)),
-    # What Ptychodus has no place for; its readers take what they know and leave the rest.
-    Key("nominal_position_x", "dataset", ("nominal_position_x_m",)),
-    Key("nominal_position_y", "dataset", ("nominal_position_y_m",)),
-    Key("scan_index", "dataset", ("scan_index",)),
-    Key("bad_pixels", "dataset", ("bad_pixels",)),
-    Key("detector_pixel_width", "root", ("detector_pixel_width_m",)),
-    Key("detector_pixel_height", "root", ("detector_pixel_height_m",)),
-)
-
-BY_NAME: Final = {key.name: key for key in KEYS}
-
-#: Attributes of ``object`` with its centre, in metres; they become its axes.
-CENTER: Final = {"object_x": "center_x_m", "object_y": "center_y_m"}
-
-#: Version 0.7 wrote a flux, and a distance for each layer, the last without meaning.
-FLUX: Final = "probe_photons_per_s"
-LAYER_DISTANCE: Final = "object_layer_distance_m"
-
-#: Root attribute with the keys that were written only as defaults, separated by spaces.
-DEFAULTS: Final = "ptyxr_defaults"
-FORMAT_ID: Final = "ptychodus.product.hdf5"
-FORMAT_VERSION: Final = "1.0"
-
-#: The group with pixel numbers and patterns that PtychoPINN writes.
-RAW_DATA: Final = "raw_data"
-RAW_POSITIONS: Final = {
-    "position_x": "xcoords",
-    "position_y": "ycoords",
-    "nominal_position_x": "xcoords_start",
-    "nominal_position_y": "ycoords_start",
-}
-
-#: Root attributes that describe the file and not the experiment: the writer makes them anew.
-STRUCTURAL: Final = frozenset(
-    {"format_id", "format_version", "bundle_version", "contains_raw_data", DEFAULTS}
-)
+__all__ = [
+    "BY_NAME",
+    "CENTER",
+    "DEFAULTS",
+    "FLUX",
+    "FORMAT_ID",
+    "FORMAT_VERSION",
+    "KEYS",
+    "LAYER_DISTANCE",
+    "RAW_DATA",
+    "RAW_POSITIONS",
+    "STRUCTURAL",
+    "Key",
+    "PtychodusBackend",
+    "decode_product",
+    "generation",
+    "unknown",
+]
 
 _RANKS: Final = {"object": 3, "probe": 4}
-
-
-def generation(group: HDF5Group) -> str:
-    """Tell which releases of Ptychodus write a product like this one.
-
-    Parameters
-    ----------
-    group : HDF5Group
-        The root group.
-
-    Returns
-    -------
-    str
-        A range of releases.
-    """
-    attrs, arrays = group.attrs, group.arrays
-    if "format_id" in attrs:
-        return f"written for every release of Ptychodus ({attrs['format_id']})"
-    if "bundle_version" in attrs or RAW_DATA in group.groups:
-        return "written by PtychoPINN"
-    if "photon_energy_eV" in attrs:
-        return "Ptychodus 1.7 or later"
-    if "focus_object_distance_m" in attrs or "probe_photon_counts" in arrays:
-        return "Ptychodus 1.6 or later"
-    if "tilt_angle_deg" in attrs:
-        return "Ptychodus 1.5"
-    if FLUX in attrs or LAYER_DISTANCE in arrays:
-        return "Ptychodus 0.7"
-    if "loss_values" in arrays:
-        return "Ptychodus 1.1.1 to 1.4"
-    if "losses" in arrays:
-        return "Ptychodus 1.1.0"
-    if "costs" in arrays:
-        return "Ptychodus 1.0"
-    return "a part of a product, of no release that can be told"
-
-
-def unknown(group: HDF5Group) -> list[str]:
-    """Return what stands in the root of a product that the key table does not know."""
-    known = {s for key in KEYS if key.place == "root" for s in key.spellings} | STRUCTURAL | {FLUX}
-    datasets = {s for key in KEYS if key.place == "dataset" for s in key.spellings}
-    found = [f"attribute {name!r}" for name in group.attrs if name not in known]
-    found += [
-        f"dataset {name!r}" for name in group.arrays if name not in datasets | {LAYER_DISTANCE}
-    ]
-    found += [f"group {name!r}" for name in group.groups if name != RAW_DATA]
-    return found + [f"{name!r}, neither group nor dataset" for name in group.others]
 
 
 def _number(value: Any, file: str, key: str) -> float:
@@ -178,37 +69,6 @@ def _number(value: Any, file: str, key: str) -> float:
         raise InvalidDataError(
             "this is no number", file=file, key=key, found=repr(value), expected="a number"
         ) from error
-
-
-def _disagree(file: str, newer: str, older: str) -> None:
-    warn(
-        f"{file}: {newer!r} and {older!r} are two spellings of one key and differ; {newer!r} is "
-        f"taken. Rewrite the file with ds.ptyxr.to_product() to bring them together.",
-    )
-
-
-def _attribute(attrs: Mapping[str, Any], key: Key, file: str) -> Any:
-    """Return the newest spelling of an attribute, or None."""
-    found = [s for s in key.spellings if attrs.get(s) is not None]
-    if not found:
-        return None
-    for older in found[1:]:
-        if not np.array_equal(attrs[found[0]], attrs[older]):
-            _disagree(file, found[0], older)
-    return attrs[found[0]]
-
-
-def _dataset(arrays: Mapping[str, HDF5Array], key: Key, file: str) -> tuple[str, HDF5Array] | None:
-    """Return the newest spelling of a dataset that can be one of numbers, or None."""
-    kinds = "fiubc"
-    found = [s for s in key.spellings if s in arrays and arrays[s].dtype.kind in kinds]
-    if not found:
-        return None
-    newest = arrays[found[0]]
-    for older in found[1:]:
-        if not np.array_equal(newest.read(), arrays[older].read(), equal_nan=True):
-            _disagree(file, found[0], older)
-    return found[0], newest
 
 
 def decode_product(
@@ -255,7 +115,7 @@ def decode_product(
     _probe_axes(product, group)
     _root_attributes(product, attrs)
     if raw is not None:
-        _raw_data(product, raw, defaults)
+        decode_raw_data(product, raw, defaults)
     product.detector_axes()
     product.attrs["source_format"] = "ptychodus"
     return product
@@ -267,7 +127,7 @@ def _root_attributes(product: Assembly, attrs: Mapping[str, Any]) -> None:
         if key.place != "root":
             continue
         known.update(key.spellings)
-        value = _attribute(attrs, key, product.file)
+        value = find_attribute(attrs, key, product.file)
         if value is None:
             continue
         entry = SCHEMA[key.name]
@@ -295,7 +155,7 @@ def _root_attributes(product: Assembly, attrs: Mapping[str, Any]) -> None:
 def _positions(product: Assembly, group: HDF5Group, raw: HDF5Group | None) -> None:
     width, height = (_pixel(group, "object", key) for key in ("pixel_width_m", "pixel_height_m"))
     for name in RAW_POSITIONS:
-        found = _dataset(group.arrays, BY_NAME[name], product.file)
+        found = find_dataset(group.arrays, BY_NAME[name], product.file)
         numbers = None
         if raw is not None and RAW_POSITIONS[name] in raw.arrays and product.wants(name):
             numbers = raw.arrays[RAW_POSITIONS[name]].read()
@@ -325,7 +185,7 @@ def _arrays(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
         entry = SCHEMA[key.name]
         if key.place != "dataset" or key.name in RAW_POSITIONS:
             continue
-        found = _dataset(group.arrays, key, product.file)
+        found = find_dataset(group.arrays, key, product.file)
         if found is None and key.name == "object_layer_spacing":
             _layer_spacing(product, group)
             continue
@@ -446,47 +306,12 @@ def _probe_axes(product: Assembly, group: HDF5Group) -> None:
             product.axis(name, Grid(0.0, pixel, sizes[name], "meter"))
 
 
-def _raw_data(product: Assembly, raw: HDF5Group, defaults: set[str]) -> None:
-    if "pixel_origin" in raw.attrs:
-        product.attrs["pixel_origin"] = str(raw.attrs["pixel_origin"])
-    metadata = raw.attrs.get("_metadata")
-    if metadata is None and "_metadata" in raw.arrays and raw.arrays["_metadata"].shape == ():
-        metadata = np.asarray(raw.arrays["_metadata"].read())[()]
-        metadata = metadata.decode("utf-8", "replace") if isinstance(metadata, bytes) else metadata
-    if isinstance(metadata, str):
-        product.attrs["source_metadata"] = metadata
-    points = product.size("position")
-    for name, key in (
-        ("diffraction", "diffraction"),
-        ("scan_index", "scan_index"),
-        ("bad_pixels", "bad_pixels"),
-    ):
-        array = raw.arrays.get(key)
-        if array is None or f"{RAW_DATA}/{key}" in defaults or not product.wants(name):
-            continue
-        if SCHEMA[name].dims[0] == "position" and array.shape[:1] != (points,):
-            warn(
-                f"{product.file}: '/raw_data/{key}' of shape {array.shape} does not go with "
-                f"{points} scan points and is left out; group='/raw_data' opens it.",
-            )
-            continue
-        attrs = {}
-        if name == "diffraction":
-            attrs = {
-                "quantity": str(array.attrs.get("quantity", _quantity(array.dtype))),
-                "original_axis_order": str(array.attrs.get("original_axis_order", "NHW")),
-            }
-        encoding = dict(array.encoding)
-        if "chunksizes" in encoding:
-            encoding["preferred_chunks"] = dict(
-                zip(SCHEMA[name].dims, encoding["chunksizes"], strict=False)
-            )
-        product.array(name, f"/raw_data/{key}", array, attrs=attrs, encoding=encoding)
-
-
-def _quantity(dtype: np.dtype[Any]) -> str:
-    """Return what patterns are, by the contract of PtychoPINN: whole numbers are counts."""
-    return "counts" if dtype.kind in "iu" else "amplitude"
+def _groups(file: HDF5File) -> tuple[HDF5Group, HDF5Group | None]:
+    """Return the root of a file, and its ``/raw_data`` where there is one."""
+    group = file.group()
+    if group is None:
+        raise FormatError("the file has no root group", file=file.name)
+    return group, file.group(RAW_DATA) if RAW_DATA in group.groups else None
 
 
 class PtychodusBackend(BackendEntrypoint):
@@ -543,10 +368,7 @@ class PtychodusBackend(BackendEntrypoint):
         del concat_characters, decode_coords
         file = HDF5File(filename_or_obj)
         try:
-            group = file.group()
-            if group is None:
-                raise FormatError("the file has no root group", file=file.name)
-            raw = file.group(RAW_DATA) if RAW_DATA in group.groups else None
+            group, raw = _groups(file)
             product = decode_product(group, raw, drop_variables=drop_variables, quantify=quantify)
             ds = product.dataset(close=file.close)
         except BaseException:

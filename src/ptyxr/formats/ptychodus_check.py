@@ -409,13 +409,13 @@ class _Product(_Check):
             if root is None:
                 problem = "Ptychodus 1.3 and later do not read weights here"
                 self.warning(beside, problem, expected="a dataset in the root", remedy=_REWRITE)
-            elif root.shape == stored[beside].shape:
+            elif root.shape != stored[beside].shape:
+                self._same(key, beside, root.shape, stored[beside].shape)
+            elif {root.dtype.kind, stored[beside].dtype.kind} <= set("fiuc"):
                 try:
                     self._same(key, beside, root.read(), stored[beside].read())
                 except (PtyxrError, MemoryError) as error:
                     self.exception(error, key)
-            else:
-                self._same(key, beside, root.shape, stored[beside].shape)
         shape = self._rank("probe")
         for where, weights in stored.items():
             if len(weights.shape) != 2:
@@ -511,15 +511,17 @@ class _Product(_Check):
             if promised is not None and np.any(promised):
                 self.error("contains_raw_data", "there is no group '/raw_data'", found=promised)
             return
-        if promised is None or not np.all(promised):
-            problem = "the file has '/raw_data' and does not say so"
+        told = promised is not None and bool(np.all(promised))
+        # Pixel numbers alone are what a product made from a file without patterns has.
+        if "diffraction" in raw.arrays and not told:
+            problem = "the file has patterns in '/raw_data' and does not say so"
             self.warning("contains_raw_data", problem, found=promised, expected=1)
         for name, (kinds, what, rank, severity) in _RAW.items():
             key, array = f"/{RAW_DATA}/{name}", raw.arrays.get(name)
             if array is None:
                 if severity == "error":
                     self.error(key, "the dataset is missing")
-                elif severity == "warning":
+                elif severity == "warning" and (told or name != "diffraction"):
                     self.warning(key, "the dataset is missing")
                 continue
             self.form(key, array, kinds, what, (rank,))

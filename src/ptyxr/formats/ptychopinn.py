@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeGuard
 
 import numpy as np
 from xarray.backends import BackendEntrypoint
 
 from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, warn
 from ptyxr.formats.assembly import Assembly, promoted
+from ptyxr.formats.ptychodus_keys import KEYS
 from ptyxr.frame import ORIGINS, PIXEL_NUMBERS
-from ptyxr.indexes import TOLERANCE, Grid
+from ptyxr.grids import TOLERANCE, Grid
 from ptyxr.model import AXES, SCHEMA
 from ptyxr.storage.arrays import MemoryArray, StoredArray, ViewArray
 from ptyxr.storage.files import first_bytes
@@ -150,7 +151,7 @@ def _patterns(
 
 
 def _guess(array: StoredArray) -> StoredArray:
-    """Return a probe or an object as (H, W) or with its modes first; (H, W, 1) loses its last axis."""
+    """Return a probe or an object as (H, W) or with its modes first: (H, W, 1) loses an axis."""
     shape = array.shape
     if len(shape) == 3 and shape[2] == 1 and shape[1] != 1:
         return ViewArray(array, (0, 1))
@@ -220,8 +221,8 @@ def find_origin(
             return told
         warn(
             f"{file}: this looks like an export of Ptychodus, whose pixel numbers are half a pixel "
-            "smaller from release 1.6 on, and the scan does not tell which it is; they are taken to "
-            "count from the corner. Pass origin='corner' (to 1.5) or origin='pixel' (from 1.6).",
+            "smaller from release 1.6 on, and the scan does not tell which it is; they are taken "
+            "to count from the corner. Pass origin='corner' (to 1.5) or origin='pixel' (from 1.6).",
         )
     return "corner"
 
@@ -238,8 +239,6 @@ def _from_metadata(data: Assembly, text: str) -> tuple[dict[str, float], str | N
         return {}, None
     if not isinstance(found, dict):
         return {}, None
-    from ptyxr.formats.ptychodus import KEYS
-
     flat = dict(found)
     for nested in ("additional_parameters", "product"):
         if isinstance(found.get(nested), dict):
@@ -276,7 +275,7 @@ PLACED: Final = (
 )
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -11,11 +11,11 @@ from xarray import Variable
 
 from ptyxr.coordinates import scalar
 from ptyxr.errors import MissingDataError, PtyxrError, warn
-from ptyxr.formats.ptychodus import KEYS
+from ptyxr.formats.ptychodus_keys import KEYS
 from ptyxr.formats.ptychopinn import MEASUREMENTS, METADATA
 from ptyxr.formats.registration import pixel_numbers
 from ptyxr.frame import ORIGINS, object_grid, pixel_length, positions_in_pixels
-from ptyxr.indexes import TOLERANCE
+from ptyxr.grids import TOLERANCE
 from ptyxr.model import SCHEMA
 from ptyxr.storage.arrays import StoredArray, lazy
 from ptyxr.storage.atomic import atomic_path, target_path

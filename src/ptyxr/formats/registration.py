@@ -15,7 +15,7 @@ from ptyxr.frame import (
     object_grid,
     positions_in_pixels,
 )
-from ptyxr.indexes import TOLERANCE
+from ptyxr.grids import TOLERANCE
 from ptyxr.units import PIXEL
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ def pixel_numbers(ds: Dataset, origin: str) -> tuple[dict[str, np.ndarray], str]
         world = _counted(ds, "world")
         if not _outside(ds, world):
             warn(
-                f"{off} of {ds.sizes['position']} scan points lie outside the object where its axes "
-                "put it, and none where positions are divided by the pixel size; the pixel numbers "
-                "are taken so. ds.ptyxr.register() moves the object under its positions.",
+                f"{off} of {ds.sizes['position']} scan points lie outside the object where its "
+                "axes put it, and none where positions are divided by the pixel size; the pixel "
+                "numbers are taken so. ds.ptyxr.register() moves the object under its positions.",
             )
             return world, "world"
     return counted, "corner"

@@ -27,12 +27,16 @@ class StoredArray(BackendArray):
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} does not say how it is read")
 
+    def read_at(self, key: tuple[Any, ...]) -> np.ndarray:
+        """Return what stands at a key of integers, slices and lists, one for each axis."""
+        return np.asarray(self._read(key))
+
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, self.support, self._read)
 
     def read(self) -> np.ndarray:
         """Return the whole array."""
-        return np.asarray(self._read((slice(None),) * len(self.shape)))
+        return self.read_at((slice(None),) * len(self.shape))
 
 
 class MemoryArray(StoredArray):
@@ -90,7 +94,7 @@ class ViewArray(StoredArray):
         for axis, part in zip(self.axes, key, strict=True):
             if axis is not None:
                 base_key[axis] = part
-        values = np.asarray(self.base._read(tuple(base_key)))
+        values = self.base.read_at(tuple(base_key))
         # What is left of the base, in its order, is brought into the order of the view.
         left = [axis for axis, part in enumerate(base_key) if not _is_integer(part)]
         shown = [axis for axis in self.axes if axis in left]

@@ -20,7 +20,7 @@ def target_path(path: object) -> Path:
     """Return where a file is to be written, as an absolute path with "~" expanded."""
     if not isinstance(path, (str, os.PathLike)):
         raise PtyxrError("a file is written to a path", found=type(path).__name__)
-    return Path(os.path.expanduser(os.fspath(path))).absolute()  # type: ignore[arg-type]
+    return Path(os.path.expanduser(os.fspath(path))).absolute()
 
 
 def _sync(path: Path) -> None:

@@ -16,7 +16,8 @@ def is_path(source: Any) -> bool:
 def source_name(source: Any) -> str:
     """Return what a file is called in messages: its absolute path, or the name of its object."""
     if is_path(source):
-        return os.path.abspath(os.path.expanduser(os.fspath(source)))
+        path: str = os.fspath(source)
+        return os.path.abspath(os.path.expanduser(path))
     return str(getattr(source, "name", f"<{type(source).__name__}>"))
 
 

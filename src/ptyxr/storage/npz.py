@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 from numpy.lib import format as npy
-from xarray.core import indexing
 
 from ptyxr.errors import FormatError, InvalidDataError, MissingFileError, PtyxrError
 from ptyxr.storage.arrays import StoredArray, ViewArray, outer
@@ -153,11 +152,11 @@ class NpzFile:
             raise InvalidDataError("the member is there twice", file=self.name, key=name)
         try:
             with archive.open(info) as stream:
-                version = npy.read_magic(stream)  # type: ignore[no-untyped-call]
+                version = npy.read_magic(stream)
                 read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
                 if version not in read:
                     raise ValueError(f"version {version} of the npy format")
-                shape, fortran, dtype = read[version](stream)  # type: ignore[no-untyped-call]
+                shape, fortran, dtype = read[version](stream)
                 header = stream.tell()
         except _ERRORS as error:
             raise InvalidDataError(
@@ -237,12 +236,15 @@ class NpzFile:
                 found=f"{info.file_size} bytes",
             )
         try:
-            with self._source.open() as file, zipfile.ZipFile(file) as archive:
-                with archive.open(info) as stream:
-                    payload = io.BytesIO(stream.read(_STRING_LIMIT))
-            version = npy.read_magic(payload)  # type: ignore[no-untyped-call]
+            with (
+                self._source.open() as file,
+                zipfile.ZipFile(file) as archive,
+                archive.open(info) as stream,
+            ):
+                payload = io.BytesIO(stream.read(_STRING_LIMIT))
+            version = npy.read_magic(payload)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            read(payload)  # type: ignore[no-untyped-call]
+            read(payload)
             return _unpickle_string(payload)
         except PtyxrError:
             raise
@@ -263,8 +265,6 @@ class NpzArray(StoredArray):
     What is stored as it is, is mapped into memory; what is compressed, or in a file object, is read
     as a stream from the first row that is wanted to the last.
     """
-
-    support = indexing.IndexingSupport.OUTER
 
     def __init__(
         self,
@@ -299,16 +299,19 @@ class NpzArray(StoredArray):
             first, last = (int(rows.min()), int(rows.max()) + 1) if rows.size else (0, 0)
         row = math.prod(self.shape[1:]) * self.dtype.itemsize
         try:
-            with self._source.open() as file, zipfile.ZipFile(file) as archive:
-                with archive.open(self._member) as stream:
-                    stream.seek(self._header + first * row)
-                    data = bytearray((last - first) * row)
-                    view = memoryview(data)
-                    while view:
-                        count = stream.readinto(view)
-                        if not count:
-                            raise EOFError("the member ends too early")
-                        view = view[count:]
+            with (
+                self._source.open() as file,
+                zipfile.ZipFile(file) as archive,
+                archive.open(self._member) as stream,
+            ):
+                stream.seek(self._header + first * row)
+                data = bytearray((last - first) * row)
+                view = memoryview(data)
+                while view:
+                    count = stream.readinto(view)  # type: ignore[attr-defined]
+                    if not count:
+                        raise EOFError("the member ends too early")
+                    view = view[count:]
         except _ERRORS as error:
             if isinstance(error, PtyxrError):
                 raise
@@ -338,7 +341,7 @@ class _Inert:
 
 
 # Pure Python on purpose: the memo of the C unpickler can be made to allocate without bound.
-class _StringUnpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
+class _StringUnpickler(pickle._Unpickler):  # noqa: SLF001
     """Knows the names in the pickle of a numpy array, as inert stand-ins, and no other."""
 
     NAMES: Final = frozenset(
@@ -385,11 +388,11 @@ def write_npz(path: Path, members: Mapping[str, Variable], *, compressed: bool =
     with zipfile.ZipFile(path, "w", method, allowZip64=True) as archive:
         for name, variable in members.items():
             header = {
-                "descr": npy.dtype_to_descr(np.dtype(variable.dtype)),  # type: ignore[no-untyped-call]
+                "descr": npy.dtype_to_descr(np.dtype(variable.dtype)),
                 "fortran_order": False,
                 "shape": variable.shape,
             }
             with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
-                npy.write_array_header_1_0(stream, header)  # type: ignore[no-untyped-call]
+                npy.write_array_header_1_0(stream, header)
                 for _, values in blocks(variable):
                     stream.write(np.ascontiguousarray(values).data)
