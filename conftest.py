@@ -96,4 +96,3 @@ def pytest_generate_tests(metafunc):
 def released(request):
     """Give the path of a product as a release of Ptychodus wrote it."""
     return shared_file(str(request.param.relative_to(SHARED)))
-

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import ptyxr
-from ptyxr import _console, cli
+from ptyxr import _console, _options, cli
 from ptyxr.model import SCHEMA, scalars
 from ptyxr.tutorial import save_npz, simulate_scan
 
@@ -104,9 +104,9 @@ def test_help_of_convert_has_the_schema_and_not_the_old_options(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     text = invoke("convert", "-h").stdout
     for entry in scalars():
-        if entry.name not in cli._PIXEL_SIZES:
+        if entry.name not in _options.PIXEL_SIZES:
             assert f"--{entry.name.replace('_', '-')} " in text
-    for option in (*cli._PTYCHOPINN, "--input-npz", "--output-product"):
+    for option in (*_options.OLD_OPTIONS, "--input-npz", "--output-product"):
         assert f"{option} " not in text
 
 

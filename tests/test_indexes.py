@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ptyxr
+from ptyxr.coordinates import replace_coordinates
 from ptyxr.errors import GridError, UnitError
 from ptyxr.indexes import Grid, GridIndex
-from ptyxr.coordinates import replace_coordinates
 
 Q = ptyxr.ureg.Quantity
 
@@ -82,7 +82,8 @@ def test_a_crop_aligns_by_all_its_pixels(grid, data):
     difference = ds.a - read.a
     assert difference.size == b - a
     assert (difference == 0).all()
-    joined = xr.concat([read, ds.isel(object_x=slice(b, None))], "object_x", data_vars="all") if b < grid.size else read  # fmt: skip
+    rest = [ds.isel(object_x=slice(b, None))] if b < grid.size else []
+    joined = xr.concat([read, *rest], "object_x", data_vars="all")
     np.testing.assert_allclose(labels(joined), labels(ds)[a:], rtol=0, atol=1e-6 * grid.pitch)
 
 
@@ -128,9 +129,12 @@ def test_sel(ds):
     points = xr.DataArray(Q([75, 125, 75], "nm"), dims="point")
     assert ds.sel(object_x=points).a.values.tolist() == [4, 5, 4]
     assert ds.sel(object_x=slice(None, Q(0, "m"))).a.values.tolist() == [0, 1, 2]
-    assert ds.isel(object_x=slice(None, None, -1)).sel(object_x=slice(Q(0, "m"), None)).sizes[
-        "object_x"
-    ] == 3
+    assert (
+        ds.isel(object_x=slice(None, None, -1))
+        .sel(object_x=slice(Q(0, "m"), None))
+        .sizes["object_x"]
+        == 3
+    )
     with pytest.raises(KeyError, match="no pixel of 'object_x'"):
         ds.sel(object_x=Q(80, "nm"))
     with pytest.raises(KeyError):

@@ -14,7 +14,7 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from ptyxr import plotting  # noqa: E402
+from ptyxr import _drawing, plotting  # noqa: E402
 from ptyxr.errors import MissingDataError, MissingDependencyError, PtyxrError, UnitError  # noqa: E402
 from ptyxr.indexes import Grid, GridIndex  # noqa: E402
 from ptyxr.tutorial import simulate_scan  # noqa: E402
@@ -219,7 +219,7 @@ def test_complex_has_hue_and_lightness(ds):
 
 
 def test_hues_are_of_equal_lightness():
-    hues = plotting._complex_colors(np.exp(1j * np.linspace(-np.pi, np.pi, 100)))
+    hues = _drawing.complex_colors(np.exp(1j * np.linspace(-np.pi, np.pi, 100)))
     linear = np.where(hues <= 0.04045, hues / 12.92, ((hues + 0.055) / 1.055) ** 2.4)
     luminance = linear @ [0.2126, 0.7152, 0.0722]
     assert np.ptp(luminance) < 0.12

@@ -56,7 +56,10 @@ def test_what_is_no_quantity(value, unit, said):
     assert "the_name" in str(caught.value)
 
 
-@given(st.integers(1, 10**9), st.sampled_from([("nanometer", -9), ("micrometer", -6), ("angstrom", -10)]))
+@given(
+    st.integers(1, 10**9),
+    st.sampled_from([("nanometer", -9), ("micrometer", -6), ("angstrom", -10)]),
+)
 def test_decimals_stay_exact(digits, unit):
     name, power = unit
     assert convert_scalar(float(digits), name, "meter") == float(Decimal(digits).scaleb(power))

@@ -14,8 +14,11 @@ import xarray as xr
 
 from ptyxr import validation
 from ptyxr.errors import InvalidDataError, PtyxrError
+from ptyxr.formats.checks import FileCheck
 from ptyxr.formats.ptychodus import PtychodusBackend
-from ptyxr.formats.ptychodus_check import check_source
+from ptyxr.formats.ptychodus_source import check_source
+from ptyxr.formats.ptychopinn import PtychoPINNBackend
+from ptyxr.formats.ptychopinn_writer import to_npz
 from ptyxr.report import Findings, Problem, Report, ValidationError
 from ptyxr.storage.arrays import MemoryArray
 from ptyxr.storage.hdf5 import HDF5File
@@ -399,12 +402,6 @@ def not_there(path):
     pass
 
 
-def links_out(path):
-    with h5py.File(path, "w") as file:
-        file["probe"] = h5py.ExternalLink("/etc/passwd", "/probe")
-        file["object"] = np.zeros((3, 3))
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -416,7 +413,6 @@ def links_out(path):
         lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 100),
         lambda path: path.write_bytes(product_path().read_bytes()[:9000]),
         lambda path: h5py.File(path, "w").close(),
-        links_out,
         lambda path: path.symlink_to(path),
     ],
     ids=[
@@ -428,7 +424,6 @@ def links_out(path):
         "magic only",
         "truncated",
         "no product",
-        "external link",
         "loop",
     ],
 )
@@ -439,6 +434,38 @@ def test_what_is_no_product_gives_one_error(tmp_path, make):
     assert len(report.errors) == 1, str(report)
     assert len(report.problems) == 1
     assert report.file == str(path)
+
+
+def test_what_is_not_recognised_is_named_once(tmp_path):
+    path = tmp_path / "file.h5"
+    path.write_bytes(b"garbage")
+    report = validate_file(path)
+    assert str(report).count(str(path)) == 1
+    assert report.problems[0].key == ""
+    missing = validate_file(tmp_path / "none.h5")
+    assert str(missing).count("none.h5") == 1
+
+
+@pytest.mark.parametrize("key", ["probe", "raw_data/diffraction", "raw_data/objectGuess", "extra"])
+def test_what_leads_out_of_the_file_is_said_once(product, key):
+    with h5py.File(product, "r+") as file:
+        if key in file:
+            del file[key]
+        file[key] = h5py.ExternalLink("/etc/passwd", "/probe")
+    report = validate_file(product)
+    assert [p.key for p in report.problems].count(f"/{key}") == 1
+    assert f"/{key}" in found(report, "error"), str(report)
+    assert key not in found(report)
+
+
+def test_what_cannot_be_read_is_said(product):
+    with h5py.File(product, "r+") as file:
+        del file["object_layer_spacing_m"]
+        for key in ("object_layer_spacing_m", "extra"):
+            file[key] = h5py.SoftLink("/nowhere")
+    report = validate_file(product)
+    assert found(report, "error") == {"/object_layer_spacing_m"}
+    assert found(report, "warning") == {"/extra"}
 
 
 def test_damaged_bytes_never_raise(product, tmp_path):
@@ -529,23 +556,235 @@ def test_what_was_left_behind_is_told(product, source):
     assert found(report) == {"/raw_data/diffraction", "/raw_data/xcoords_start"}
 
 
-def test_a_source_is_read_by_what_its_container_says(product, source, tmp_path, monkeypatch):
+@pytest.mark.parametrize("stored", ["NHW", "HWN", "HNW", "diffraction"])
+def test_a_source_is_read_from_npz(product, source, tmp_path, stored):
     path = tmp_path / "source.npz"
+    patterns = source.pop("diff3d")
+    if stored == "HWN":
+        patterns = np.moveaxis(patterns, 0, -1)
+    elif stored == "HNW":
+        patterns = np.moveaxis(patterns, 0, 1)
+    name = "diffraction" if stored == "diffraction" else "diff3d"
+    np.savez(path, **source, **{name: patterns})
+    assert validate_file(product, path).problems == ()
+    patterns = patterns + 1
+    np.savez(path, **{**source, "xcoords": source["xcoords"] * 2}, **{name: patterns})
+    assert {X, "/raw_data/diffraction"} <= found(validate_file(product, path), "error")
+
+
+def test_a_source_of_start_positions_only(product, source, tmp_path):
+    path = tmp_path / "source.npz"
+    for name in ("xcoords", "ycoords"):
+        source[f"{name}_start"] = source.pop(name)
     np.savez(path, **source)
+    # They count as the positions too, as on opening.
+    keys = {"/raw_data/xcoords_start", "/raw_data/ycoords_start"}
+    assert found(validate_file(product, path)) == keys
+
+
+def test_what_is_no_source_is_named(product, npz, tmp_path):
+    other = tmp_path / "none.npz"
+    for source in (product, other, tmp_path):
+        (problem,) = validate_file(product, source).problems
+        assert problem.key == str(source)
+    np.savez(other, a=np.ones(3))
+    (problem,) = validate_file(product, other).problems
+    assert problem.key == "source"
+    assert "source" in found(validate_file(npz, npz), "error")
+
+
+def test_a_further_container_is_a_further_entry(product, source, tmp_path, monkeypatch):
+    path = tmp_path / "source.other"
+    path.write_bytes(b"OTHER")
 
     @contextmanager
     def read(given):
         assert given == path
         yield {name: MemoryArray(values) for name, values in source.items()}
 
-    container = validation.FileCheck("NPZ", lambda start: start[:2] == b"PK", read_source=read)
-    monkeypatch.setattr(validation, "FILE_CHECKS", [*validation.FILE_CHECKS[:1], container])
+    other = FileCheck("other", lambda start: start == b"OTHER", read_source=read)
+    monkeypatch.setattr(validation, "FILE_CHECKS", [*validation.FILE_CHECKS, other])
     assert validate_file(product, path).problems == ()
-    source["xcoords"] = source["xcoords"] * 2
-    assert X in found(validate_file(product, path), "error")
-    assert len(validate_file(product, product).errors) == 1
-    assert len(validate_file(product, tmp_path / "none.npz").errors) == 1
     assert len(validate_file(path).errors) == 1
+
+
+# --- PtychoPINN datasets --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def members():
+    """A PtychoPINN dataset that has nothing wrong with it, not even a warning."""
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(20, 40, (2, 9))
+    return {
+        "xcoords": x,
+        "ycoords": y,
+        "xcoords_start": x + 0.5,
+        "ycoords_start": y,
+        "diff3d": rng.random((9, 8, 8), dtype=np.float32),
+        "probeGuess": np.ones((8, 8), complex),
+        "objectGuess": np.ones((60, 61), complex),
+        "scan_index": np.zeros(9, int),
+        "_metadata": np.array(json.dumps({"schema_version": "1.0.0"})),
+    }
+
+
+def saved(path, members):
+    np.savez(path, **members)
+    return path
+
+
+def test_a_sound_dataset_file_has_nothing_wrong(members, tmp_path):
+    report = validate_file(saved(tmp_path / "scan.npz", members))
+    assert report.problems == (), str(report)
+
+
+def test_what_the_tutorial_writes_is_valid(npz):
+    assert validate_file(npz).problems == ()
+
+
+def test_what_ptyxr_writes_is_valid(npz, tmp_path):
+    path = tmp_path / "back.npz"
+    with PtychoPINNBackend().open_dataset(npz) as ds:
+        to_npz(ds, path)
+    assert validate_file(path).problems == ()
+
+
+def pickled(value):
+    return np.array(value, dtype=object)
+
+
+NPZ_BROKEN = {
+    "no x": ({"xcoords": None}, "xcoords", "error"),
+    "no y": ({"ycoords": None}, "ycoords", "error"),
+    "no x at all": ({"xcoords": None, "xcoords_start": None}, "xcoords", "error"),
+    "no probe": ({"probeGuess": None}, "probeGuess", "error"),
+    "no start": ({"ycoords_start": None}, "ycoords_start", "warning"),
+    "no patterns": ({"diff3d": None}, "diff3d", "warning"),
+    "x 2-D": ({"xcoords": lambda x: x[:, None]}, "xcoords", "error"),
+    "x complex": ({"xcoords": lambda x: x + 0j}, "xcoords", "error"),
+    "x text": ({"xcoords": lambda x: x.astype(str)}, "xcoords", "error"),
+    "x short": ({"xcoords": lambda x: x[1:]}, "xcoords", "error"),
+    "start short": ({"xcoords_start": lambda x: x[1:]}, "xcoords_start", "error"),
+    "x nan": ({"xcoords": at(2, np.nan)}, "xcoords", "error"),
+    "start inf": ({"ycoords_start": at(2, np.inf)}, "ycoords_start", "error"),
+    "patterns of others": ({"diff3d": lambda d: d[1:]}, "diff3d", "error"),
+    "patterns flat": ({"diff3d": lambda d: d[0]}, "diff3d", "error"),
+    "patterns complex": ({"diff3d": lambda d: d + 0j}, "diff3d", "error"),
+    "patterns oblong": ({"diff3d": lambda d: d[:, 1:]}, "diff3d", "error"),
+    "patterns empty": ({"diff3d": lambda d: d[:, :0, :0]}, "diff3d", "error"),
+    "patterns HWN": ({"diff3d": lambda d: np.moveaxis(d, 0, -1)}, "diff3d", "warning"),
+    "patterns NHW1": ({"diff3d": lambda d: d[..., None]}, "diff3d", "warning"),
+    "patterns twice": ({"diffraction": lambda _: np.ones((9, 8, 8))}, "diffraction", "warning"),
+    "probe real": ({"probeGuess": np.abs}, "probeGuess", "error"),
+    "probe 1-D": ({"probeGuess": np.ravel}, "probeGuess", "error"),
+    "probe 4-D": ({"probeGuess": lambda p: p[None, None]}, "probeGuess", "error"),
+    "probe of modes": ({"probeGuess": lambda p: np.stack([p, p])}, "probeGuess", "warning"),
+    "probe HW1": ({"probeGuess": lambda p: p[..., None]}, "probeGuess", "warning"),
+    "probe of another size": ({"probeGuess": lambda p: p[1:, 1:]}, "probeGuess", "warning"),
+    "object real": ({"objectGuess": np.abs}, "objectGuess", "error"),
+    "object 3-D": ({"objectGuess": lambda o: o[None]}, "objectGuess", "error"),
+    "index short": ({"scan_index": lambda s: s[1:]}, "scan_index", "error"),
+    "index floating": ({"scan_index": lambda s: s * 1.0}, "scan_index", "error"),
+    "bad pixels as numbers": ({"bad_pixels": lambda _: np.ones((8, 8))}, "bad_pixels", "error"),
+    "bad pixels of others": (
+        {"bad_pixels": lambda _: np.ones((8, 7), bool)},
+        "bad_pixels",
+        "error",
+    ),
+    "metadata pickled": ({"_metadata": lambda m: pickled(str(m))}, "_metadata", "warning"),
+    "metadata a dict": ({"_metadata": lambda _: pickled({"a": 1})}, "_metadata", "warning"),
+    "metadata no JSON": ({"_metadata": lambda _: np.array("{")}, "_metadata", "warning"),
+    "metadata a list": ({"_metadata": lambda _: np.array("[1]")}, "_metadata", "warning"),
+    "metadata numbers": ({"_metadata": lambda _: np.ones(3)}, "_metadata", "warning"),
+    "object pickled None": ({"objectGuess": lambda _: pickled(None)}, "objectGuess", "warning"),
+    "patterns pickled None": ({"diff3d": lambda _: pickled(None)}, "diff3d", "warning"),
+    "probe pickled None": ({"probeGuess": lambda _: pickled(None)}, "probeGuess", "error"),
+    "probe pickled": ({"probeGuess": lambda p: p.astype(object)}, "probeGuess", "error"),
+    "index pickled": ({"scan_index": lambda s: s.astype(object)}, "scan_index", "error"),
+    "more pickled": ({"more": lambda _: pickled({"a": 1})}, "more", "warning"),
+    "more": ({"more": lambda _: np.ones(2)}, "more", "warning"),
+}
+
+
+def broken(members, *cases):
+    for case in cases:
+        for name, change in NPZ_BROKEN[case][0].items():
+            if change is None:
+                del members[name]
+            else:
+                members[name] = change(members.get(name))
+    return members
+
+
+@pytest.mark.parametrize("case", NPZ_BROKEN)
+def test_one_thing_broken_in_a_dataset_file(members, tmp_path, case):
+    report = validate_file(saved(tmp_path / "scan.npz", broken(members, case)))
+    _, key, severity = NPZ_BROKEN[case]
+    assert key in found(report, severity), str(report)
+    # Whatever it is, it is said once, and nothing else is said for it.
+    assert len(report.errors) == (severity == "error"), str(report)
+    json.dumps(report.as_dict())
+
+
+def test_many_things_broken_in_a_dataset_file(members, tmp_path):
+    cases = (
+        "no start",
+        "x nan",
+        "patterns oblong",
+        "probe real",
+        "object 3-D",
+        "index short",
+        "metadata no JSON",
+        "more pickled",
+    )
+    report = validate_file(saved(tmp_path / "scan.npz", broken(members, *cases)))
+    for case in cases:
+        assert NPZ_BROKEN[case][1] in found(report, NPZ_BROKEN[case][2]), str(report)
+
+
+def test_nothing_is_unpickled(members, tmp_path):
+    sprung = tmp_path / "sprung"
+
+    class Trap:
+        def __reduce__(self):
+            return Path.touch, (sprung,)
+
+    for name in ("objectGuess", "_metadata", "more"):
+        members[name] = pickled(Trap())
+    report = validate_file(saved(tmp_path / "scan.npz", members))
+    assert found(report) == {"objectGuess", "_metadata", "more"}
+    assert not sprung.exists()
+
+
+def test_an_npz_of_something_else_gives_one_error(members, tmp_path):
+    path = tmp_path / "other.npz"
+    for content in ({}, {"a": np.ones(2)}, {**members, X: np.ones(2)}):
+        (problem,) = validate_file(saved(path, content)).problems
+        assert "no PtychoPINN dataset" in problem.problem
+    whole = saved(path, members).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert len(validate_file(path).errors) == 1
+
+
+def test_damaged_bytes_of_an_npz_never_raise(members, tmp_path):
+    path = saved(tmp_path / "scan.npz", members)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        damaged = bytearray(whole)
+        for place in rng.integers(4, len(whole), 8):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged)
+        assert isinstance(validate_file(path), Report)
+
+
+def test_what_opening_a_dataset_file_raises_is_reported(npz, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise InvalidDataError("something new", key="there")
+
+    monkeypatch.setattr(PtychoPINNBackend, "open_dataset", refuse)
+    assert found(validate_file(npz), "error") == {"there"}
 
 
 # --- datasets ------------------------------------------------------------------------------------

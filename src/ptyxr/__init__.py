@@ -42,6 +42,10 @@ def __getattr__(name: str) -> Any:
     if name == "ureg":
         import pint
 
+        from ptyxr.units import register_pint_accessor
+
+        # It also makes scalar Quantities arrays, which xarray needs to take them as coordinates.
+        register_pint_accessor()
         return pint.application_registry
     if name in _WHERE:
         module = import_module(_WHERE[name])

@@ -230,17 +230,17 @@ class PtyxrDatasetAccessor:
 
     @property
     def object_extent(self) -> xr.Dataset:
-        """Outer edges, width and height of the object; see `ptyxr.optics.object_extent`."""
-        from ptyxr import optics
+        """Outer edges, width and height of the object; see `ptyxr.objects.object_extent`."""
+        from ptyxr import objects
 
-        return optics.object_extent(self._ds)
+        return objects.object_extent(self._ds)
 
     @property
     def object_z(self) -> xr.DataArray:
         """Depth of the object's layers, a Quantity in metre, 0 at the first."""
-        from ptyxr import optics
+        from ptyxr import objects
 
-        return optics.object_z(self._ds)
+        return objects.object_z(self._ds)
 
     @property
     def magnification(self) -> xr.DataArray:
@@ -258,15 +258,15 @@ class PtyxrDatasetAccessor:
 
     def amplitude(self) -> xr.DataArray:
         """Return the amplitude of the object, (object_layer, object_y, object_x), real."""
-        from ptyxr import optics
+        from ptyxr import objects
 
-        return optics.amplitude(self._ds)
+        return objects.amplitude(self._ds)
 
     def phase(self) -> xr.DataArray:
         """Return the wrapped phase of the object, (object_layer, object_y, object_x), in radian."""
-        from ptyxr import optics
+        from ptyxr import objects
 
-        return optics.phase(self._ds)
+        return objects.phase(self._ds)
 
     def probe_at(self, position: int) -> xr.DataArray:
         """Return the probe of a scan point, (incoherent_mode, probe_y, probe_x) complex.
@@ -283,9 +283,9 @@ class PtyxrDatasetAccessor:
         PtyxrError
             If there is no such row, or weights and coherent modes disagree.
         """
-        from ptyxr import optics
+        from ptyxr import probes
 
-        return optics.probe_at(self._ds, position)
+        return probes.probe_at(self._ds, position)
 
     def probe_intensity(self, position: int | None = None) -> xr.DataArray:
         """Return the intensity of the probe, summed over incoherent modes, (probe_y, probe_x).
@@ -295,9 +295,9 @@ class PtyxrDatasetAccessor:
         position : int, optional
             Row of the scan point; by default the first coherent mode is taken.
         """
-        from ptyxr import optics
+        from ptyxr import probes
 
-        return optics.probe_intensity(self._ds, position)
+        return probes.probe_intensity(self._ds, position)
 
     def mode_power(self, position: int | None = None) -> xr.DataArray:
         """Return the part of the power in each incoherent mode, (incoherent_mode,), sum 1.
@@ -307,9 +307,9 @@ class PtyxrDatasetAccessor:
         position : int, optional
             Row of the scan point; by default the first coherent mode is taken.
         """
-        from ptyxr import optics
+        from ptyxr import probes
 
-        return optics.mode_power(self._ds, position)
+        return probes.mode_power(self._ds, position)
 
     # Files
 
@@ -499,15 +499,15 @@ class PtyxrDataArrayAccessor:
 
     def amplitude(self) -> xr.DataArray:
         """Return the amplitude of a complex array, coordinates kept."""
-        from ptyxr import optics
+        from ptyxr import objects
 
-        return optics.amplitude(self._array)
+        return objects.amplitude(self._array)
 
     def phase(self) -> xr.DataArray:
         """Return the phase of a complex array, wrapped, in radian, coordinates kept."""
-        from ptyxr import optics
+        from ptyxr import objects
 
-        return optics.phase(self._array)
+        return objects.phase(self._array)
 
     def plot(self, **kwargs: Any) -> Axes:
         """Draw the array, as the picture of a dataset does that has its name.

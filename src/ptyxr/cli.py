@@ -5,21 +5,26 @@ Heavy packages are imported inside the commands, so that help comes at once.
 
 from __future__ import annotations
 
-import inspect
 import json
 import warnings
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
-from ptyxr._console import DEBUG, Group, describe, file_size, progress, say, shape
-from ptyxr.errors import ExistingFileError, MissingDependencyError, PtyxrError
-from ptyxr.model import AXES, SCHEMA, scalars
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from ptyxr._console import DEBUG, Group, describe, file_size, progress, shape
+from ptyxr._options import (
+    OLD_INPUT,
+    OLD_OUTPUT,
+    OVERRIDES,
+    Measurement,
+    Origin,
+    PositionIndex,
+    merge_old_options,
+    one_of,
+    with_schema_options,
+)
+from ptyxr.errors import ExistingFileError, PtyxrError
 
 __all__ = ["app", "main"]
 
@@ -38,24 +43,6 @@ _NPZ_SUFFIX: Final = ".npz"
 _File = Annotated[
     Path, typer.Argument(metavar="FILE", help="A Ptychodus product or a PtychoPINN NPZ.")
 ]
-
-
-class Origin(StrEnum):
-    """What the pixel numbers of an NPZ are counted from."""
-
-    AUTO, CORNER, PIXEL, CENTER, WORLD = "auto", "corner", "pixel", "center", "world"
-
-
-class Measurement(StrEnum):
-    """What diffraction patterns hold."""
-
-    AMPLITUDE, COUNTS, UNKNOWN = "amplitude", "counts", "unknown"
-
-
-class PositionIndex(StrEnum):
-    """How positions are numbered anew."""
-
-    SEQUENTIAL = "sequential"
 
 
 def _version(wanted: bool) -> None:
@@ -82,100 +69,9 @@ def _options(
 
 # --- convert --------------------------------------------------------------------------------------
 
-_EXAMPLES: Final = {
-    "meter": "1.5 m",
-    "meter / pixel": "50 nm",
-    "electron_volt": "8 keV",
-    "second": "0.1 s",
-    "count": "1e9",
-    "meter ** 2 / kilogram": "0.3 m^2/kg",
-    "degree": "12.5 deg",
-}
-_TEXTS: Final = ("name", "comments", "polarization")
-_PAIRS: Final = {f"{what}_pixel_size": what for what in ("object", "probe", "detector")}
-_PIXEL_SIZES: Final = {axis.pixel_size for axis in AXES.values()}
-
-# The options of PtychoPINN's converter that have other names here: the name of the model, and the
-# unit that the option's name gives to its bare number.
-_PTYCHOPINN: Final = {
-    "--detector-distance-m": ("detector_object_distance", "m"),
-    "--probe-energy-eV": ("photon_energy", "eV"),
-    "--exposure-time-s": ("exposure_time", "s"),
-    "--mass-attenuation-m2-kg": ("mass_attenuation", "m^2/kg"),
-    "--tomography-angle-deg": ("tomography_angle", "deg"),
-    "--object-pixel-size-m": ("object_pixel_size", "m"),
-    "--probe-pixel-size-m": ("probe_pixel_size", "m"),
-    "--object-center-x-m": ("object_center_x", "m"),
-    "--object-center-y-m": ("object_center_y", "m"),
-}
-_OLD: Final = "ptychopinn_"
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _data_option(name: str) -> Any:
-    """Return the option for one name of the model, or for a pair of pixel sizes."""
-    if name in _PAIRS:
-        text = f'Size of a pixel of the {_PAIRS[name]}: "50 nm", or "50 nm,40 nm" (width,height).'
-    else:
-        entry = SCHEMA[name]
-        example = "" if name in _TEXTS else f', such as "{_EXAMPLES[entry.unit or "count"]}"'
-        text = f"{entry.long_name.capitalize()}{example}."
-    return typer.Option(
-        _flag(name),
-        metavar="TEXT" if name in _TEXTS else "QUANTITY",
-        help=text,
-        hidden=name in _PIXEL_SIZES,  # --object-pixel-size and the like say both at once
-        rich_help_panel="What the input does not say, or says wrong",
-    )
-
-
-def _with_schema_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for every name of the model that is one value, and the old ones.
-
-    typer makes options from the signature; here its ``**given`` is replaced by what the tables say.
-    """
-    names = (*_PAIRS, *_TEXTS, *(entry.name for entry in scalars()))
-    made: dict[str, tuple[type, Any]] = {name: (str, _data_option(name)) for name in names}
-    for option, (name, _) in _PTYCHOPINN.items():
-        made[_OLD + name] = (float, typer.Option(option, hidden=True))
-    for name in ("input_npz", "output_product"):
-        made[_OLD + name] = (Path, typer.Option(_flag(name), hidden=True))
-    signature = inspect.signature(command, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    generated = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[kind | None, option],
-        )
-        for name, (kind, option) in made.items()
-    ]
-    command.__signature__ = signature.replace(parameters=own + generated)  # type: ignore[attr-defined]
-    return command
-
-
-def _one(name: str, *values: Any) -> Any:
-    """Return the one of several ways to say a thing that was used, or None."""
-    used = [value for value in values if value is not None]
-    if len(used) > 1:
-        raise PtyxrError(
-            "this is given twice", key=name, found=" and ".join(map(repr, map(str, used)))
-        )
-    return used[0] if used else None
-
-
-def _pair(text: str | None) -> str | tuple[str, ...] | None:
-    """Return ``"50 nm,40 nm"`` as the two texts it holds."""
-    parts = () if text is None else tuple(part.strip() for part in text.split(","))
-    return parts if len(parts) > 1 else text
-
 
 @app.command()
-@_with_schema_options
+@with_schema_options
 def convert(
     source: Annotated[
         Path | None,
@@ -194,7 +90,7 @@ def convert(
         typer.Option(
             "--far-field/--no-far-field",
             help="Whether the detector is in the far field.",
-            rich_help_panel="What the input does not say, or says wrong",
+            rich_help_panel=OVERRIDES,
         ),
     ] = None,
     origin: Annotated[
@@ -247,8 +143,8 @@ def convert(
 
         ptyxr convert run1084.h5 back.npz
     """
-    source = _one("IN", source, given.pop(f"{_OLD}input_npz"))
-    target = _one("OUT", target, given.pop(f"{_OLD}output_product"))
+    source = one_of("IN", source, given.pop(OLD_INPUT))
+    target = one_of("OUT", target, given.pop(OLD_OUTPUT))
     if source is None or target is None:
         raise PtyxrError("the files are missing", expected="ptyxr convert IN OUT")
     suffix = target.suffix.lower()
@@ -257,18 +153,7 @@ def convert(
             "what to write is told by the name's ending", file=target, found=repr(target.suffix),
             expected="'.h5', '.hdf5' or '.npz'",
         )  # fmt: skip
-    for old, (name, unit) in _PTYCHOPINN.items():
-        bare = given.pop(_OLD + name)
-        quantity = None if bare is None else f"{bare!r} {unit}"
-        given[name] = _one(f"{_flag(name)}, {old}", given.get(name), quantity)
-    sizes = {what: _pair(given.pop(name)) for name, what in _PAIRS.items()}
-    old_center = [given.pop(f"object_center_{axis}") for axis in "xy"]
-    if old_center != [None, None]:
-        # One alone goes with 0, as in PtychoPINN's converter.
-        object_center = _one(
-            "--object-center", object_center, ",".join(x or "0 m" for x in old_center)
-        )
-    center = _pair(object_center)
+    sizes, center = merge_old_options(given, object_center)
 
     to_npz = suffix == _NPZ_SUFFIX
     from_npz = _is_npz(source)
@@ -407,9 +292,10 @@ def plot(
 ) -> None:
     """Draw an overview: the object with the scan on it, the probe, a pattern, the loss."""
     import ptyxr
+    from ptyxr._drawing import headless
 
     output = output or Path(file.name).with_suffix(".png")
-    _headless()
+    headless()
     with ptyxr.open_dataset(file) as ds:
         figure = ds.ptyxr.plot()
         known = figure.canvas.get_supported_filetypes()
@@ -423,58 +309,7 @@ def plot(
     typer.echo(f"wrote {output} ({file_size(output.stat().st_size)})")
 
 
-def _headless() -> None:
-    """Draw into files, for which no screen is needed."""
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        return  # what draws says it better
-    mpl.use("Agg")
-
-
 # --- demo -----------------------------------------------------------------------------------------
-
-# What is said, the Python that does it, and an expression to look at, or nothing.
-_STEPS: Final = (
-    (
-        "Simulate a scan, and write it as PtychoPINN does.",
-        "scan = ptyxr.tutorial.simulate_scan()\nptyxr.tutorial.save_npz(scan, {npz!r})",
-        "scan",
-    ),
-    (
-        "Open it. PtychoPINN counts in pixels, and so do the coordinates.",
-        'raw = xr.open_dataset({npz!r}, engine="ptychopinn")',
-        "raw.position_x[0].data",
-    ),
-    (
-        "Say how large a pixel is, and pixels become metres.",
-        'ds = raw.ptyxr.assign_pixel_size(object="50 nm", probe="50 nm").ptyxr.to("m")',
-        "ds.position_x[0].data",
-    ),
-    (
-        "Write a Ptychodus product, with the optics that an NPZ does not hold.",
-        (
-            "optics = ptyxr.tutorial.SIMULATED_OPTICS\n"
-            'ds.ptyxr.to_product({product!r}, position_index="sequential", **optics)'
-        ),
-        "",
-    ),
-    (
-        "Open the product: the same dataset, now from the other format.",
-        'ds = xr.open_dataset({product!r}, engine="ptychodus")',
-        'ds.ptyxr.wavelength.pint.to("angstrom").data',
-    ),
-    (
-        "Crop by length, in any unit of length.",
-        'crop = ds.sel(object_x=slice(Q("4 um"), Q("7000 nm")))',
-        "crop.object.shape",
-    ),
-    (
-        "Find the scan point that is nearest to a place.",
-        'point = ds.ptyxr.nearest(x="5.3 um", y="6 um")',
-        'point.position_x.pint.to("um").data',
-    ),
-)
 
 
 @app.command()
@@ -487,35 +322,9 @@ def demo(
 
     Each step is shown with the Python that does it.
     """
-    import xarray as xr
+    from ptyxr._demo import run_demo
 
-    import ptyxr
-
-    output_dir.mkdir(parents=True, exist_ok=True)
-    files = {"npz": "scan.npz", "product": "scan.h5", "picture": "scan.png"}
-    paths = {name: str(output_dir / file) for name, file in files.items()}
-    steps = (
-        *_STEPS,
-        ("Plot it.", "ds.ptyxr.plot().savefig({picture!r}, dpi=150)", ""),
-    )
-    _headless()
-    names: dict[str, Any] = {"xr": xr, "ptyxr": ptyxr, "Q": ptyxr.ureg.Quantity}
-    for number, (what, template, result) in enumerate(steps, 1):
-        python = template.format(**paths)
-        typer.secho(f"{number}. {what}", bold=True)
-        for line in python.splitlines():
-            typer.echo(f"   >>> {line}")
-        try:
-            exec(python, names)  # noqa: S102 - so that what is shown is what is done
-        except MissingDependencyError as error:
-            say("warning", error)
-            return
-        if result:
-            typer.echo(f"   >>> {result}\n   {eval(result, names)!r}")  # noqa: S307 - the same
-    for opened in ("raw", "ds"):
-        names[opened].close()
-    typer.echo(f"\nThe product is {paths['product']}: try `ptyxr info {paths['product']}`.")
-    typer.echo(f"The picture is {paths['picture']}")
+    run_demo(output_dir)
 
 
 def main() -> None:

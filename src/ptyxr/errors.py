@@ -7,6 +7,7 @@ import warnings
 
 __all__ = [
     "ExistingFileError",
+    "ExternalDataError",
     "FormatError",
     "GridError",
     "InvalidDataError",
@@ -91,6 +92,10 @@ class ExistingFileError(PtyxrError, FileExistsError):
 
 class InvalidDataError(PtyxrError):
     """Something in the file or the dataset cannot be what it is said to be."""
+
+
+class ExternalDataError(InvalidDataError):
+    """Something leads out of the file that was named; it is not followed."""
 
 
 class MissingDataError(PtyxrError):

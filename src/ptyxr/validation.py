@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import os
-import warnings
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from xarray.backends.locks import HDF5_LOCK
 
 from ptyxr.coordinates import axis, magnitude, unit_of
 from ptyxr.errors import FormatError, MissingFileError, PtyxrError
 from ptyxr.formats.assembly import KINDS
-from ptyxr.formats.ptychodus import RAW_DATA, PtychodusBackend
-from ptyxr.formats.ptychodus_check import check_product, check_source
+from ptyxr.formats.checks import FileCheck, OpenSource
+from ptyxr.formats.ptychodus_check import check_product_file
+from ptyxr.formats.ptychopinn_check import check_npz, open_source
 from ptyxr.frame import points_outside
 from ptyxr.indexes import TOLERANCE
 from ptyxr.model import AXES, POSITIONS, SCHEMA, Entry
 from ptyxr.report import Findings, Report
 from ptyxr.storage.files import first_bytes, is_path, source_name
-from ptyxr.storage.hdf5 import HDF5File, is_hdf5
+from ptyxr.storage.hdf5 import is_hdf5
+from ptyxr.storage.npz import is_zip
 from ptyxr.units import METER, METER_PER_PIXEL, PIXEL, convert_scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
     from xarray import Dataset
-
-    from ptyxr.storage.arrays import StoredArray
-
-    #: Opens a source and gives its members, by the names of `check_source`.
-    SourceReader = Callable[[Any], AbstractContextManager[Mapping[str, StoredArray]]]
 
 __all__ = ["FILE_CHECKS", "FileCheck", "validate_dataset", "validate_file"]
 
@@ -268,31 +259,11 @@ def _unit_or_none(ds: Dataset, name: str) -> str | None:
 
 # --- files ----------------------------------------------------------------------------------------
 
-
-@dataclass(frozen=True)
-class FileCheck:
-    """How files of one container are validated.
-
-    Parameters
-    ----------
-    name : str
-        What the container is called.
-    recognises : callable
-        Tells by the first bytes of a file whether it is one.
-    check : callable or None
-        Validates the file, given its path and what opens the source it is compared with, or None.
-    read_source : callable or None
-        Opens a file as the source that a product is compared with.
-    """
-
-    name: str
-    recognises: Callable[[bytes], bool]
-    check: Callable[[Any, Callable[[], AbstractContextManager[Any]] | None], Report] | None = None
-    read_source: SourceReader | None = None
-
-
 #: The containers that are known, tried in turn. A further one is a further entry.
-FILE_CHECKS: Final[list[FileCheck]] = []
+FILE_CHECKS: Final[list[FileCheck]] = [
+    FileCheck("HDF5", is_hdf5, check_product_file),
+    FileCheck("NPZ", is_zip, check_npz, open_source),
+]
 
 
 def validate_file(path: Any, source: Any = None) -> Report:
@@ -312,42 +283,43 @@ def validate_file(path: Any, source: Any = None) -> Report:
     """
     findings = Findings(source_name(path))
     try:
-        return _checker(path)(path, None if source is None else _reader(source))
+        check = _recognise(path).check
+        if check is None:
+            raise FormatError("such files cannot be validated")
     except PtyxrError as error:
         findings.exception(error)
+        return findings.report()
+    opener = None
+    if source is not None:
+        try:
+            opener = _opener(source)
+        except PtyxrError as error:
+            findings.exception(error, source_name(source))
+    try:
+        return findings.report() + check(path, opener)
     # Whatever a broken file makes its library raise is a finding about the file.
     except Exception as error:  # noqa: BLE001
         findings.exception(error)
     return findings.report()
 
 
-def _checker(path: Any) -> Callable[[Any, Callable[[], Any] | None], Report]:
-    kind = _recognise(path)
-    if kind.check is None:
-        raise FormatError(f"{kind.name} files cannot be validated")
-    return kind.check
-
-
-def _reader(source: Any) -> Callable[[], AbstractContextManager[Any]]:
+def _opener(source: Any) -> OpenSource:
     read = _recognise(source).read_source
     if read is None:
-        raise FormatError(
-            "this is no source to compare with",
-            key=source_name(source),
-            expected="an NPZ file of PtychoPINN",
-        )
+        raise FormatError("this is no source to compare with", expected="an NPZ file of PtychoPINN")
     # Opened only when it is compared with.
     return lambda: read(source)
 
 
 def _recognise(path: Any) -> FileCheck:
+    """Return how a file is checked, by how it begins; errors leave it to others to name it."""
     name = source_name(path)
     if is_path(path) and not Path(name).exists():
-        raise MissingFileError("there is no such file", key=name)
+        raise MissingFileError("there is no such file")
     if is_path(path) and Path(name).is_dir():
-        raise FormatError("this is a folder", key=name, expected="a file")
+        raise FormatError("this is a folder", expected="a file")
     if is_path(path) and not os.access(name, os.R_OK):
-        raise PtyxrError("the file may not be read", key=name)
+        raise PtyxrError("the file may not be read")
     start = first_bytes(path, 64)
     for kind in FILE_CHECKS:
         if kind.recognises(start):
@@ -358,82 +330,4 @@ def _recognise(path: Any) -> FileCheck:
     elif start.startswith(b"version https://git-lfs"):
         found = "a pointer of Git LFS; 'git lfs pull' fetches the file"
     expected = " or ".join(kind.name for kind in FILE_CHECKS)
-    raise FormatError("the format is not recognised", key=name, found=found, expected=expected)
-
-
-@contextmanager
-def _opened(path: Any) -> Iterator[HDF5File]:
-    file = HDF5File(path)
-    try:
-        yield file
-    finally:
-        file.close()
-
-
-def _check_hdf5(path: Any, source: Callable[[], AbstractContextManager[Any]] | None) -> Report:
-    with _opened(path) as file:
-        group = file.group()
-        if group is None:
-            raise FormatError("the file has no root group")
-        if not {"object", "probe", "probe_position_x_m"} & set(group.arrays):
-            raise FormatError(
-                "this is no Ptychodus product",
-                found=f"datasets {sorted(group.arrays)[:8]}",
-                expected="'object', 'probe', 'probe_position_x_m'",
-            )
-        findings = Findings(file.name)
-        raw = None
-        if RAW_DATA in group.groups:
-            try:
-                raw = file.group(RAW_DATA)
-            except PtyxrError as error:
-                findings.exception(error, f"/{RAW_DATA}")
-        report = findings.report() + check_product(group, raw, fixed_text=_fixed_text(file))
-        if source is not None:
-            try:
-                with source() as members:
-                    report = report + check_source(group, raw, members)
-            except PtyxrError as error:
-                findings.exception(error, "source")
-                report = report + findings.report()
-    return report + _check_opening(path, report)
-
-
-def _fixed_text(file: HDF5File) -> set[str]:
-    """Return the root attributes that are stored as text of fixed length."""
-    import h5py
-
-    found = set()
-    with HDF5_LOCK:
-        attrs = file.acquire().attrs
-        for key in attrs:
-            try:
-                text = h5py.check_string_dtype(attrs.get_id(key).dtype)
-            except (OSError, TypeError, ValueError, KeyError):
-                continue  # a type that h5py does not know
-            if text is not None and text.length is not None:
-                found.add(key)
-    return found
-
-
-def _check_opening(path: Any, report: Report) -> Report:
-    """Return what opening the file as a dataset raises, where the report does not have it yet."""
-    findings = Findings()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # each is among the report's own
-            PtychodusBackend().open_dataset(path).close()
-    # Whatever a broken file makes its library raise is a finding about the file.
-    except Exception as error:  # noqa: BLE001
-        findings.exception(error)
-    # It stops at the first thing wrong, which the report has, perhaps by another of two keys.
-    known = {text for p in report.errors for text in (_plain(p.key), p.problem)}
-    new = [p for p in findings.problems if not {_plain(p.key), p.problem} & known]
-    return Report(None, tuple(new))
-
-
-def _plain(key: str) -> str:
-    return key.lstrip("/").replace(".attrs['", ".").removesuffix("']")
-
-
-FILE_CHECKS.append(FileCheck("HDF5", is_hdf5, _check_hdf5))
+    raise FormatError("the format is not recognised", found=found, expected=expected)

@@ -35,9 +35,7 @@ def edit(source, target, change):
 def test_every_release_opens_with_units(released):
     with h5py.File(released) as file, opened(released) as ds:
         assert ds.position_x.pint.units == ptyxr.ureg.meter
-        np.testing.assert_array_equal(
-            ds.position_x.data.magnitude, file["probe_position_x_m"][()]
-        )
+        np.testing.assert_array_equal(ds.position_x.data.magnitude, file["probe_position_x_m"][()])
         width = file["object"].attrs["pixel_width_m"]
         columns = np.arange(file["object"].shape[-1])
         center = file["object"].attrs["center_x_m"]
@@ -340,7 +338,11 @@ def test_a_file_cut_short(product, tmp_path):
         (lambda f: replace(f, "object", np.zeros((3, 4))), "object", "complex"),
         (lambda f: replace(f, "probe_position_y_m", np.zeros(3)), "probe_position_y_m", None),
         (lambda f: replace(f, "probe", np.zeros(3, "c8")), "probe", None),
-        (lambda f: f.attrs.__setitem__("exposure_time_s", "long"), "exposure_time_s", "number"),
+        (
+            lambda f: f.attrs.__setitem__("detector_object_distance_m", "far"),
+            "detector_object_distance_m",
+            "number",
+        ),
     ],
 )
 def test_what_cannot_be_represented(product, tmp_path, change, key, said):

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import releases
 import xarray as xr
 
 import ptyxr
+import releases
 from ptyxr.errors import FormatError, InvalidDataError, PtyxrError
 
 N, H, W = 5, 4, 6
@@ -322,11 +322,11 @@ def test_nothing_is_executed(members, write, tmp_path, key, wrap):
     path = write(members, **{key: value})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
+        if key in {"objectGuess", "diff3d"}:
+            with pytest.raises(PtyxrError, match=rf"{path.name}.*{key}"):
+                opened(path)
+        else:
             opened(path).load()
-        except PtyxrError as error:
-            assert key in str(error)
-            assert str(path) in str(error)
     assert not sprung.exists()
     with np.load(path, allow_pickle=True) as file:
         assert file[key] is not None

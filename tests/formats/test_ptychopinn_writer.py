@@ -40,7 +40,8 @@ def test_ptychopinn_loads_it(ds, tmp_path, npz):
     path = ds.ptyxr.to_npz(tmp_path / "back.npz")
     coords, diff3d, probe, obj, metadata = rawdata_from_file(path)
     with np.load(npz) as source:
-        for key, values in zip(("xcoords", "ycoords", "xcoords_start", "ycoords_start"), coords, strict=True):  # fmt: skip
+        keys = ("xcoords", "ycoords", "xcoords_start", "ycoords_start")
+        for key, values in zip(keys, coords, strict=True):
             np.testing.assert_array_equal(values, source[key])
         np.testing.assert_array_equal(diff3d, source["diff3d"])
         np.testing.assert_array_equal(probe, source["probeGuess"])

@@ -109,16 +109,7 @@ class Assembly:
                 found=f"shape {array.shape}",
                 expected=f"({', '.join(dims)})",
             )
-        for dim, length in zip(dims, array.shape, strict=True):
-            known = self.size(dim)
-            if known is not None and known != length:
-                raise InvalidDataError(
-                    "lengths disagree",
-                    file=self.file,
-                    key=key,
-                    found=f"{length} along {dim}",
-                    expected=str(known),
-                )
+        self._check_lengths(key, dims, array.shape)
         described = {"long_name": entry.long_name, **(attrs or {})}
         kept = {"source": self.file, **(encoding or {})}
         wanted = np.dtype(np.int64) if entry.kind == "int" else array.dtype
@@ -128,18 +119,46 @@ class Assembly:
         made = Variable(dims, data, described, kept)
         (self._variables if entry.role == "variable" else self._coordinates)[name] = made
 
+    def _check_lengths(self, key: str, dims: tuple[str, ...], shape: tuple[int, ...]) -> None:
+        for dim, length in zip(dims, shape, strict=True):
+            known = self.size(dim)
+            if known is not None and known != length:
+                raise InvalidDataError(
+                    "lengths disagree",
+                    file=self.file,
+                    key=key,
+                    found=f"{length} along {dim}",
+                    expected=str(known),
+                )
+
     def coordinate(
         self,
         name: str,
+        key: str,
         values: np.ndarray,
         *,
         unit: str | None = None,
         encoding: dict[str, Any] | None = None,
     ) -> None:
-        """Add a coordinate with a unit: the model's, or another one."""
+        """Add a coordinate with a unit: the model's, or another one.
+
+        Raises
+        ------
+        InvalidDataError
+            If it is not one-dimensional, or its dimension has another length elsewhere.
+        """
         entry = SCHEMA[name]
         if not self.wants(name):
             return
+        if values.ndim != 1:
+            raise InvalidDataError(
+                "the rank is wrong",
+                file=self.file,
+                key=key,
+                found=f"shape {values.shape}",
+                expected=f"({entry.dims[0]},)",
+            )
+        self._check_lengths(key, entry.dims, values.shape)
         self._coordinates[name] = unit_variable(
             entry.dims,
             np.asarray(values),

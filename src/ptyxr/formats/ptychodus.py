@@ -19,12 +19,14 @@ from ptyxr.formats.ptychodus_keys import (
     KEYS,
     LAYER_DISTANCE,
     RAW_DATA,
+    RAW_MEMBERS,
     RAW_POSITIONS,
     STRUCTURAL,
     Key,
     find_attribute,
     find_dataset,
     generation,
+    is_default,
     unknown,
 )
 from ptyxr.formats.ptychodus_raw import decode_raw_data
@@ -63,8 +65,10 @@ _RANKS: Final = {"object": 3, "probe": 4}
 
 
 def _number(value: Any, file: str, key: str) -> float:
+    array = np.asarray(value)
     try:
-        return float(np.asarray(value)[()])
+        # Some writers keep a number as an array of one.
+        return float(array.reshape(-1)[0] if array.size == 1 else array)
     except (TypeError, ValueError) as error:
         raise InvalidDataError(
             "this is no number", file=file, key=key, found=repr(value), expected="a number"
@@ -107,14 +111,17 @@ def decode_product(
             expected="'object', 'probe', 'probe_position_x_m'",
             remedy="ptyxr.open_dataset() finds the engine by looking inside",
         )
+    group.check({s for key in KEYS if key.place == "dataset" for s in key.spellings})
     defaults = set(str(group.attrs.get(DEFAULTS, "")).split())
-    attrs = {k: v for k, v in group.attrs.items() if k not in defaults}
+    # What someone changed since it was written is no default any more.
+    attrs = {k: v for k, v in group.attrs.items() if k not in defaults or not is_default(k, v)}
     _positions(product, group, raw)
     _arrays(product, group, defaults)
     _object_axes(product, group, defaults)
     _probe_axes(product, group)
     _root_attributes(product, attrs)
     if raw is not None:
+        raw.check(RAW_MEMBERS)
         decode_raw_data(product, raw, defaults)
     product.detector_axes()
     product.attrs["source_format"] = "ptychodus"
@@ -154,17 +161,16 @@ def _root_attributes(product: Assembly, attrs: Mapping[str, Any]) -> None:
 
 def _positions(product: Assembly, group: HDF5Group, raw: HDF5Group | None) -> None:
     width, height = (_pixel(group, "object", key) for key in ("pixel_width_m", "pixel_height_m"))
-    for name in RAW_POSITIONS:
+    for name in filter(product.wants, RAW_POSITIONS):
         found = find_dataset(group.arrays, BY_NAME[name], product.file)
         numbers = None
-        if raw is not None and RAW_POSITIONS[name] in raw.arrays and product.wants(name):
+        if raw is not None and RAW_POSITIONS[name] in raw.arrays:
             numbers = raw.arrays[RAW_POSITIONS[name]].read()
         encoding = {} if numbers is None else {PIXEL_NUMBERS: numbers}
         if found is not None:
-            if not product.wants(name):
-                continue
             product.check_kind(name, found[0], found[1])
-            product.coordinate(name, found[1].read().astype(float, copy=False), encoding=encoding)
+            values = found[1].read().astype(float, copy=False)
+            product.coordinate(name, found[0], values, encoding=encoding)
         elif numbers is not None and name.startswith("nominal"):
             refined = name.removeprefix("nominal_")
             pixel = width if name.endswith("x") else height
@@ -177,13 +183,13 @@ def _positions(product: Assembly, group: HDF5Group, raw: HDF5Group | None) -> No
                 continue
             same = np.array_equal(refined_numbers * pixel, at)
             values = numbers * pixel if same else at + (numbers - refined_numbers) * pixel
-            product.coordinate(name, values, encoding=encoding)
+            product.coordinate(name, f"/raw_data/{RAW_POSITIONS[name]}", values, encoding=encoding)
 
 
 def _arrays(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
     for key in KEYS:
         entry = SCHEMA[key.name]
-        if key.place != "dataset" or key.name in RAW_POSITIONS:
+        if key.place != "dataset" or key.name in RAW_POSITIONS or not product.wants(key.name):
             continue
         found = find_dataset(group.arrays, key, product.file)
         if found is None and key.name == "object_layer_spacing":
@@ -192,17 +198,12 @@ def _arrays(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
         if found is None and key.name == "opr_weights":
             _weights_in_attribute(product, group)
             continue
-        if found is None or found[0] in defaults or not product.wants(key.name):
+        if found is None or found[0] in defaults:
             continue
         spelling, array = found
         if entry.unit is not None:
             product.check_kind(key.name, spelling, array)
-            if len(array.shape) != 1:
-                raise InvalidDataError(
-                    "the rank is wrong", file=product.file, key=spelling,
-                    found=f"shape {array.shape}", expected=f"({entry.dims[0]},)",
-                )  # fmt: skip
-            product.coordinate(key.name, array.read().astype(float, copy=False))
+            product.coordinate(key.name, spelling, array.read().astype(float, copy=False))
             continue
         encoding = {"original_shape": array.shape, **array.encoding}
         if "chunksizes" in encoding and len(encoding["chunksizes"]) == len(entry.dims):
@@ -215,6 +216,14 @@ def _arrays(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
             _lengths_differ(product.file, spelling, array.shape)
         else:
             rank = _RANKS.get(key.name, len(entry.dims))
+            if key.name in _RANKS and len(array.shape) < 2:
+                raise InvalidDataError(
+                    "the rank is wrong",
+                    file=product.file,
+                    key=spelling,
+                    found=f"shape {array.shape}",
+                    expected=f"({', '.join(entry.dims)})",
+                )
             product.array(key.name, spelling, promoted(array, rank), encoding=encoding)
 
 
@@ -229,7 +238,8 @@ def _layer_spacing(product: Assembly, group: HDF5Group) -> None:
     distance = group.arrays.get(LAYER_DISTANCE)
     if distance is not None and product.wants("object_layer_spacing"):
         product.check_kind("object_layer_spacing", LAYER_DISTANCE, distance)
-        product.coordinate("object_layer_spacing", distance.read().astype(float).ravel()[:-1])
+        spacing = distance.read().astype(float).ravel()[:-1]
+        product.coordinate("object_layer_spacing", LAYER_DISTANCE, spacing)
 
 
 def _weight_dims(product: Assembly, shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -370,7 +380,7 @@ class PtychodusBackend(BackendEntrypoint):
         try:
             group, raw = _groups(file)
             product = decode_product(group, raw, drop_variables=drop_variables, quantify=quantify)
-            ds = product.dataset(close=file.close)
+            ds = product.dataset(close=file.closer)
         except BaseException:
             file.close()
             raise

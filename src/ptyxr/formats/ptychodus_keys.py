@@ -125,10 +125,22 @@ RAW_POSITIONS: Final = {
     "nominal_position_y": "ycoords_start",
 }
 
+#: What ptyxr reads of that group.
+RAW_MEMBERS: Final = frozenset(
+    {*RAW_POSITIONS.values(), "diffraction", "scan_index", "bad_pixels", "_metadata"}
+)
+
 #: Root attributes that describe the file and not the experiment: the writer makes them anew.
 STRUCTURAL: Final = frozenset(
     {"format_id", "format_version", "bundle_version", "contains_raw_data", DEFAULTS}
 )
+
+
+def is_default(key: str, value: Any) -> bool:
+    """Tell whether an attribute has the value that is written where nothing is known."""
+    if key == "far_field":
+        return bool(value)
+    return not value if isinstance(value, str) else not np.any(value)
 
 
 def generation(group: HDF5Group) -> str:

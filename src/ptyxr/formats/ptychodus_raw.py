@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ptyxr.errors import warn
 from ptyxr.formats.ptychodus_keys import RAW_DATA
+from ptyxr.frame import ORIGINS
 from ptyxr.model import SCHEMA
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def decode_raw_data(product: Assembly, raw: HDF5Group, defaults: set[str]) -> No
     defaults : set of str
         Keys that were written only as defaults.
     """
-    if "pixel_origin" in raw.attrs:
+    if raw.attrs.get("pixel_origin") in ORIGINS:
         product.attrs["pixel_origin"] = str(raw.attrs["pixel_origin"])
     metadata = raw.attrs.get("_metadata")
     if metadata is None and "_metadata" in raw.arrays and raw.arrays["_metadata"].shape == ():

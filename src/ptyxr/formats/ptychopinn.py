@@ -1,416 +1,32 @@
-"""PtychoPINN datasets in NPZ: what the members mean, and the engine ``"ptychopinn"``.
-
-Names and shapes are those of PtychoPINN's ``RawData.to_file`` and ``RawData.from_file``
-(``ptycho/raw_data.py``) and of its data contracts; Ptychodus exports the same.
-"""
+"""PtychoPINN datasets in NPZ and in memory: the engine ``"ptychopinn"``, and ``from_rawdata``."""
 
 from __future__ import annotations
 
 import json
-import math
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from xarray.backends import BackendEntrypoint
 
-from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, warn
-from ptyxr.formats.assembly import Assembly, promoted
-from ptyxr.formats.ptychodus_keys import KEYS
-from ptyxr.frame import ORIGINS, PIXEL_NUMBERS
-from ptyxr.grids import TOLERANCE, Grid
-from ptyxr.model import AXES, SCHEMA
-from ptyxr.storage.arrays import MemoryArray, StoredArray, ViewArray
+from ptyxr.errors import InvalidDataError, PtyxrError, warn
+from ptyxr.formats.ptychopinn_decode import (
+    KNOWN,
+    LEFT_ALONE,
+    MEASUREMENTS,
+    METADATA,
+    decode_rawdata,
+    pattern_order,
+)
+from ptyxr.storage.arrays import MemoryArray, StoredArray
 from ptyxr.storage.files import first_bytes
 from ptyxr.storage.npz import NpzFile, is_zip
-from ptyxr.units import PIXEL, pixel_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from xarray import Dataset
 
-__all__ = ["MEASUREMENTS", "PtychoPINNBackend", "decode_rawdata", "from_rawdata"]
-
-POSITIONS: Final = {
-    "position_x": "xcoords",
-    "position_y": "ycoords",
-    "nominal_position_x": "xcoords_start",
-    "nominal_position_y": "ycoords_start",
-}
-#: Patterns, in the order in which PtychoPINN looks for them.
-PATTERNS: Final = ("diff3d", "diffraction")
-METADATA: Final = "_metadata"
-KNOWN: Final = frozenset(
-    {
-        *POSITIONS.values(),
-        *PATTERNS,
-        METADATA,
-        "probeGuess",
-        "objectGuess",
-        "scan_index",
-        "bad_pixels",
-    }
-)
-#: Members of training pipelines, known and left alone.
-LEFT_ALONE: Final = frozenset(
-    {"Y", "norm_Y_I", "ground_truth_patches", "label", "_shuffle_applied", "_shuffle_seed"}
-)
-
-MEASUREMENTS: Final = ("amplitude", "counts", "unknown")
-#: How far the middle of a scan may be from an origin's centre to tell it by, in pixels.
-MIDDLE: Final = 0.05
-
-
-def _positions(data: Assembly, arrays: Mapping[str, StoredArray]) -> dict[str, np.ndarray]:
-    """Return the pixel numbers by name of the model, checked."""
-    found: dict[str, np.ndarray] = {}
-    for name, key in POSITIONS.items():
-        if key not in arrays:
-            continue
-        array = arrays[key]
-        data.check_kind(name, key, array)
-        if len(array.shape) != 1:
-            raise InvalidDataError(
-                "positions are one-dimensional",
-                file=data.file,
-                key=key,
-                found=f"shape {array.shape}",
-            )
-        found[name] = array.read().astype(float, copy=False)
-    for axis in "xy":
-        start = found.get(f"nominal_position_{axis}")
-        if f"position_{axis}" not in found:
-            if start is None:
-                raise FormatError(
-                    "this is no PtychoPINN dataset",
-                    file=data.file,
-                    key=f"{axis}coords",
-                    found=f"members {sorted(arrays)[:8]}",
-                    expected="'xcoords', 'ycoords'",
-                    remedy="ptyxr.open_dataset() finds the engine by looking inside",
-                )
-            found[f"position_{axis}"] = start
-    lengths = {POSITIONS[name]: values.size for name, values in found.items()}
-    if len(set(lengths.values())) > 1:
-        raise InvalidDataError("lengths of positions disagree", file=data.file, found=str(lengths))
-    return found
-
-
-def _order(shape: tuple[int, ...], points: int) -> tuple[str, tuple[int | None, ...]] | None:
-    """Return the axes of patterns as stored, and the view of them as (N, H, W)."""
-    if len(shape) == 4 and shape[3] == 1 and shape[0] == points:
-        return "NHW1", (0, 1, 2)
-    if len(shape) == 2 and points == 1:
-        return "HW", (None, 0, 1)
-    if len(shape) != 3:
-        return None
-    # A cube is taken in the order of the contract.
-    layouts: dict[str, tuple[int | None, ...]] = {
-        "NHW": (0, 1, 2),
-        "HWN": (2, 0, 1),
-        "HNW": (1, 0, 2),
-    }
-    return next(
-        ((order, axes) for order, axes in layouts.items() if shape[axes[0] or 0] == points), None
-    )
-
-
-def _patterns(
-    data: Assembly, arrays: Mapping[str, StoredArray], points: int, measurement: str | None
-) -> None:
-    if measurement not in (None, *MEASUREMENTS):
-        raise PtyxrError(
-            "no such measurement",
-            key="measurement",
-            found=repr(measurement),
-            expected=" or ".join(map(repr, MEASUREMENTS)),
-        )
-    key = next((key for key in PATTERNS if key in arrays), None)
-    if key is None or not data.wants("diffraction"):
-        return
-    array = arrays[key]
-    layout = _order(array.shape, points)
-    if layout is None:
-        raise InvalidDataError(
-            "no axis of the patterns has the length of the scan",
-            file=data.file,
-            key=key,
-            found=f"shape {array.shape}, and {points} positions",
-            expected="(N, H, W), (H, W, N), (H, N, W) or (N, H, W, 1)",
-        )
-    order, axes = layout
-    view = array if axes == tuple(range(len(array.shape))) else ViewArray(array, axes)
-    quantity = measurement or ("counts" if array.dtype.kind in "iub" else "amplitude")
-    data.array(
-        "diffraction",
-        key,
-        view,
-        attrs={"quantity": quantity, "original_axis_order": order},
-        encoding={"original_shape": array.shape},
-    )
-
-
-def _guess(array: StoredArray) -> StoredArray:
-    """Return a probe or an object as (H, W) or with its modes first: (H, W, 1) loses an axis."""
-    shape = array.shape
-    if len(shape) == 3 and shape[2] == 1 and shape[1] != 1:
-        return ViewArray(array, (0, 1))
-    return array
-
-
-def _ambiguous_middle(positions: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> str | None:
-    """Return the origin that the middle of a scan tells, or None where it tells none."""
-    told = set()
-    for axis in "xy":
-        values = positions[f"position_{axis}"]
-        middle = (float(values.min()) + float(values.max())) / 2
-        size = sizes[f"object_{axis}"]
-        near = [o for o in ("corner", "pixel") if abs(middle - ORIGINS[o](size)) <= MIDDLE]
-        told.add(near[0] if near else None)
-    return told.pop() if len(told) == 1 else None
-
-
-def find_origin(
-    positions: Mapping[str, np.ndarray],
-    sizes: Mapping[str, int] | None,
-    *,
-    scan_index: np.ndarray | None,
-    bad_pixels: bool,
-    metadata: bool,
-    file: str,
-) -> str:
-    """Tell what pixel numbers are counted from, by the rules of ``origin="auto"``.
-
-    Parameters
-    ----------
-    positions : mapping of str to ndarray
-        Pixel numbers by name of the model, each (N,) float64.
-    sizes : mapping of str to int, or None
-        Pixels along ``object_x`` and ``object_y``, where there is an object.
-    scan_index : ndarray of int or None
-        Numbers of the scan, (N,).
-    bad_pixels, metadata : bool
-        Whether the file has such members.
-    file : str
-        Name of the file, for the warning.
-
-    Returns
-    -------
-    {"corner", "pixel", "center"}
-        Ptychodus 1.6 and later count from the centre of pixel (0, 0), and 1.7 writes bad pixels
-        too; releases before count from the corner, under the same keys.
-    """
-    if bad_pixels:
-        return "pixel"
-    both = [positions[f"position_{axis}"] for axis in "xy"]
-    if any(values.size and bool((values < 0).any()) for values in both):
-        return "center"
-    exported = (
-        not metadata
-        and scan_index is not None
-        and not scan_index.any()
-        and all(
-            f"nominal_{name}" in positions
-            and np.array_equal(positions[name], positions[f"nominal_{name}"])
-            for name in ("position_x", "position_y")
-        )
-    )
-    if exported and sizes is not None and all(v.size and np.isfinite(v).all() for v in both):
-        told = _ambiguous_middle(positions, sizes)
-        if told is not None:
-            return told
-        warn(
-            f"{file}: this looks like an export of Ptychodus, whose pixel numbers are half a pixel "
-            "smaller from release 1.6 on, and the scan does not tell which it is; they are taken "
-            "to count from the corner. Pass origin='corner' (to 1.5) or origin='pixel' (from 1.6).",
-        )
-    return "corner"
-
-
-def _from_metadata(data: Assembly, text: str) -> tuple[dict[str, float], str | None]:
-    """Put what the metadata say into the dataset.
-
-    Returns the centre and the pixel sizes in them, and what pixel numbers are counted from.
-    """
-    data.attrs["source_metadata"] = text
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}, None
-    if not isinstance(found, dict):
-        return {}, None
-    flat = dict(found)
-    for nested in ("additional_parameters", "product"):
-        if isinstance(found.get(nested), dict):
-            flat = {**found[nested], **flat}
-    for key in KEYS:
-        if key.place != "root":
-            continue
-        value = next((flat[s] for s in key.spellings if s in flat), None)
-        if SCHEMA[key.name].role == "scalar" and _is_number(value):
-            data.scalar(key.name, float(value), source=METADATA)
-        elif key.name == "far_field" and isinstance(value, (bool, int)):
-            data.attrs[key.name] = int(bool(value))
-        elif SCHEMA[key.name].kind == "str" and isinstance(value, str):
-            data.attrs[key.name] = value
-    physics = found.get("physics_parameters")
-    if isinstance(physics, dict) and "probe_photon_count" not in flat:
-        photons = physics.get("nphotons")
-        if _is_number(photons):
-            data.scalar("probe_photon_count", float(photons), source=f"{METADATA}: nphotons")
-    sizes = {f"{key}_m": flat.get(f"{key}_m") for key in PLACED}
-    origin = flat.get("pixel_origin")
-    origin = origin if origin in (*ORIGINS, "world") else None
-    return {key: float(value) for key, value in sizes.items() if _is_number(value)}, origin
-
-
-#: Keys of metadata, less their unit, that say where the object is and how large its pixels are.
-PLACED: Final = (
-    "object_center_x",
-    "object_center_y",
-    "object_pixel_width",
-    "object_pixel_height",
-    "probe_pixel_width",
-    "probe_pixel_height",
-)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def decode_rawdata(
-    arrays: Mapping[str, StoredArray],
-    metadata: str | None,
-    *,
-    file: str,
-    origin: str = "auto",
-    measurement: str | None = None,
-    object_pixel_size: object = None,
-    probe_pixel_size: object = None,
-    drop_variables: str | Iterable[str] | None = None,
-    quantify: bool = True,
-) -> Assembly:
-    """Say in the words of the model what a PtychoPINN dataset holds.
-
-    Parameters
-    ----------
-    arrays : mapping of str to StoredArray
-        The members, by PtychoPINN's names.
-    metadata : str or None
-        The text of ``_metadata``.
-    file : str
-        Name of the file, for errors.
-    origin, measurement, object_pixel_size, probe_pixel_size, drop_variables, quantify
-        As the engine takes them.
-
-    Raises
-    ------
-    FormatError, InvalidDataError, UnitError, PtyxrError
-        If it is no such dataset, something cannot be represented, or an argument is wrong.
-    """
-    if origin not in ("auto", *ORIGINS):
-        raise PtyxrError(
-            "no such origin",
-            key="origin",
-            found=repr(origin),
-            expected="'auto', 'corner', 'pixel' or 'center'",
-        )
-    data = Assembly(file, drop_variables, quantify=quantify)
-    positions = _positions(data, arrays)
-    points = positions["position_x"].size
-    placed, told = ({}, None) if metadata is None else _from_metadata(data, metadata)
-    obj = arrays.get("objectGuess")
-    sizes = None
-    if obj is not None:
-        shape = _guess(obj).shape
-        if len(shape) >= 2:
-            sizes = {"object_y": shape[-2], "object_x": shape[-1]}
-    scan_index = arrays.get("scan_index")
-    if origin == "auto" and told is not None:
-        origin = told
-    elif origin == "auto":
-        origin = find_origin(
-            positions,
-            sizes,
-            scan_index=None if scan_index is None else scan_index.read(),
-            bad_pixels="bad_pixels" in arrays,
-            metadata=metadata is not None,
-            file=file,
-        )
-    data.attrs["pixel_origin"] = origin
-    _pixel_sizes(data, placed, object_pixel_size, probe_pixel_size)
-    for axis in "xy":
-        moved = 0.0
-        if sizes is not None:
-            size = sizes[f"object_{axis}"]
-            center, moved = _center(placed, axis, origin, size)
-            if size:
-                data.axis(f"object_{axis}", Grid(center, 1.0, size, PIXEL))
-        for name in (f"position_{axis}", f"nominal_position_{axis}"):
-            if name in positions:
-                numbers = positions[name]
-                data.coordinate(
-                    name,
-                    numbers + moved if moved else numbers,
-                    unit=PIXEL,
-                    encoding={PIXEL_NUMBERS: numbers},
-                )
-    _arrays(data, arrays, points, measurement)
-    data.attrs["source_format"] = "ptychopinn"
-    return data
-
-
-def _center(placed: Mapping[str, float], axis: str, origin: str, size: int) -> tuple[float, float]:
-    """Return the centre of an object axis in pixels, and how far the frame is moved to it.
-
-    Where the metadata say where the object is, the frame is moved there: positions in metres come
-    back to where they were when the file was written.
-    """
-    center = placed.get(f"object_center_{axis}_m")
-    pixel = placed.get(f"object_pixel_{'width' if axis == 'x' else 'height'}_m", 0.0)
-    known = None if center is None or pixel <= 0 else center / pixel
-    if origin == "world":
-        return (ORIGINS["corner"](size) if known is None else known), 0.0
-    counted = ORIGINS[origin](size)
-    if known is None or abs(known - counted) <= TOLERANCE:
-        return counted, 0.0
-    return known, known - counted
-
-
-def _pixel_sizes(data: Assembly, placed: dict[str, float], *given: object) -> None:
-    for variable, size in zip(("object", "probe"), given, strict=True):
-        names = [f"{variable}_pixel_width", f"{variable}_pixel_height"]
-        if size is not None:
-            told = pixel_size(size, f"{variable}_pixel_size")
-            placed.update({f"{name}_m": value for name, value in zip(names, told, strict=True)})
-        for name in names:
-            if placed.get(f"{name}_m", 0.0) > 0:
-                data.scalar(name, placed[f"{name}_m"])
-
-
-def _arrays(
-    data: Assembly, arrays: Mapping[str, StoredArray], points: int, measurement: str | None
-) -> None:
-    for name, key, rank in (("object", "objectGuess", 3), ("probe", "probeGuess", 4)):
-        if key in arrays:
-            guess = _guess(arrays[key])
-            if len(guess.shape) < 2:
-                raise InvalidDataError(
-                    "the rank is wrong", file=data.file, key=key, found=f"shape {guess.shape}"
-                )
-            encoding = {"original_shape": guess.shape}
-            data.array(name, key, promoted(guess, rank), encoding=encoding)
-    for name in AXES:
-        size = data.size(name) if name.startswith("probe") else None
-        if size:
-            data.axis(name, Grid(0.0, 1.0, size, PIXEL))
-    if "scan_index" in arrays:
-        data.array("scan_index", "scan_index", arrays["scan_index"])
-    _patterns(data, arrays, points, measurement)
-    if "bad_pixels" in arrays:
-        data.array("bad_pixels", "bad_pixels", arrays["bad_pixels"])
-    data.detector_axes()
+__all__ = ["MEASUREMENTS", "PtychoPINNBackend", "decode_rawdata", "from_rawdata", "pattern_order"]
 
 
 def from_rawdata(
@@ -549,11 +165,10 @@ class PtychoPINNBackend(BackendEntrypoint):
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords
         file = NpzFile(filename_or_obj)
-        metadata = _text(file)
-        _name_unknown(file)
-        return decode_rawdata(
+        refuse_objects(file)
+        data = decode_rawdata(
             file.arrays,
-            metadata,
+            _text(file),
             file=file.name,
             origin=origin,
             measurement=measurement,
@@ -561,7 +176,9 @@ class PtychoPINNBackend(BackendEntrypoint):
             probe_pixel_size=probe_pixel_size,
             drop_variables=drop_variables,
             quantify=quantify,
-        ).dataset()
+        )
+        _name_unknown(file)
+        return data.dataset()
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Tell whether this is a PtychoPINN dataset, by the names of its members."""
@@ -589,8 +206,8 @@ def _text(file: NpzFile) -> str | None:
         return None
 
 
-def _name_unknown(file: NpzFile) -> None:
-    """Refuse pickled members that are needed, and name what is not known."""
+def refuse_objects(file: NpzFile) -> None:
+    """Refuse pickled members that are needed; a pickled None counts as not there."""
     for name in file.objects.keys() & (KNOWN - {METADATA}):
         if file.text(name) is not None:
             raise InvalidDataError(
@@ -600,6 +217,10 @@ def _name_unknown(file: NpzFile) -> None:
                 expected="an array of numbers",
                 remedy="Write it again with numpy.savez from an array of numbers",
             )
+
+
+def _name_unknown(file: NpzFile) -> None:
+    """Name in one warning what is not known."""
     left = unknown(file)
     if left:
         warn(

@@ -12,7 +12,7 @@ from xarray import Variable
 from ptyxr.coordinates import scalar
 from ptyxr.errors import MissingDataError, PtyxrError, warn
 from ptyxr.formats.ptychodus_keys import KEYS
-from ptyxr.formats.ptychopinn import MEASUREMENTS, METADATA
+from ptyxr.formats.ptychopinn_decode import MEASUREMENTS, METADATA
 from ptyxr.formats.registration import pixel_numbers
 from ptyxr.frame import ORIGINS, object_grid, pixel_length, positions_in_pixels
 from ptyxr.grids import TOLERANCE

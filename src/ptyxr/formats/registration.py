@@ -117,7 +117,8 @@ def pixel_numbers(ds: Dataset, origin: str) -> tuple[dict[str, np.ndarray], str]
         return _counted(ds, origin), origin
     kept = _kept(ds)
     if kept is not None:
-        return kept, str(ds.attrs.get("pixel_origin", "corner"))
+        origin = str(ds.attrs.get("pixel_origin", "corner"))
+        return kept, origin if origin in ORIGINS else "corner"
     if not {"object_x", "object_y"} <= set(ds.variables):
         return _counted(ds, "world"), "world"
     counted = _counted(ds, "corner")

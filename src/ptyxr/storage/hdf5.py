@@ -11,12 +11,18 @@ from xarray.backends import CachingFileManager
 from xarray.backends.locks import HDF5_LOCK
 from xarray.core import indexing
 
-from ptyxr.errors import FormatError, InvalidDataError, MissingFileError, PtyxrError
+from ptyxr.errors import (
+    ExternalDataError,
+    FormatError,
+    InvalidDataError,
+    MissingFileError,
+    PtyxrError,
+)
 from ptyxr.storage.arrays import StoredArray
 from ptyxr.storage.files import is_path, source_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Container
 
     import h5py
 
@@ -85,6 +91,11 @@ class HDF5File:
             raise PtyxrError("the file has been closed", file=self.name)
         return self._file
 
+    @property
+    def closer(self) -> Closer:
+        """What closes the file when the dataset is closed."""
+        return Closer(self)
+
     def close(self) -> None:
         """Close the file."""
         if self._manager is not None:
@@ -93,8 +104,13 @@ class HDF5File:
             with HDF5_LOCK:
                 self._file.close()
 
+    @property
+    def by_object(self) -> bool:
+        """Whether it was opened from a file object, which no other process has."""
+        return self._manager is None
+
     def __getstate__(self) -> dict[str, Any]:
-        if self._manager is None:
+        if self.by_object:
             raise PtyxrError(
                 "a dataset opened from a file object cannot be pickled before it is loaded",
                 file=self.name,
@@ -129,23 +145,62 @@ class HDF5File:
 
         result = HDF5Group(self.name, group.name, _attributes(group))
         for key in group:
+            path = f"{group.name.rstrip('/')}/{key}"
             link = group.get(key, getlink=True)
             if isinstance(link, h5py.ExternalLink):
-                raise InvalidDataError(
+                result.bad[key] = ExternalDataError(
                     "a link leads out of the file",
                     file=self.name,
-                    key=f"{group.name.rstrip('/')}/{key}",
+                    key=path,
                     found=f"{link.filename!r}: {link.path!r}",
                     remedy="ptyxr reads nothing outside the file that was named",
                 )
-            member = group.get(key)
-            if isinstance(member, h5py.Dataset):
-                result.arrays[key] = HDF5Array(self, member)
-            elif isinstance(member, h5py.Group):
-                result.groups.append(key)
-            else:
-                result.others.append(key)
+                continue
+            try:
+                member = group[key]
+                if isinstance(member, h5py.Dataset):
+                    result.arrays[key] = HDF5Array(self, member)
+                elif isinstance(member, h5py.Group):
+                    result.groups.append(key)
+                else:
+                    result.others.append(key)
+            except InvalidDataError as error:
+                result.bad[key] = error
+            except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+                result.bad[key] = InvalidDataError(
+                    "the member cannot be read", file=self.name, key=path, found=str(error)
+                )
         return result
+
+
+class Closer:
+    """Closes a file; a copy of it in another process has nothing to close.
+
+    Parameters
+    ----------
+    file : HDF5File
+        The file.
+    """
+
+    def __init__(self, file: HDF5File) -> None:
+        self._file = file
+
+    def __call__(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A loaded dataset pickles although its file object does not.
+        return (_nothing, ()) if self._file.by_object else (Closer, (self._file,))
+
+
+class _Nothing:
+    def __call__(self) -> None:
+        """Close nothing."""
+
+
+def _nothing() -> _Nothing:
+    return _Nothing()
 
 
 def _attributes(node: Any) -> dict[str, Any]:
@@ -163,7 +218,7 @@ def _attributes(node: Any) -> dict[str, Any]:
 
 @dataclass
 class HDF5Group:
-    """What a group holds: attributes, arrays (lazy), and the names of the rest."""
+    """What a group holds: attributes, arrays (lazy), names of the rest, and what is bad in it."""
 
     file: str
     path: str
@@ -171,6 +226,24 @@ class HDF5Group:
     arrays: dict[str, HDF5Array] = field(default_factory=dict)
     groups: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    bad: dict[str, InvalidDataError] = field(default_factory=dict)
+
+    def check(self, known: Container[str]) -> None:
+        """Refuse a member that leads out of the file, or a bad one that is needed.
+
+        Parameters
+        ----------
+        known : container of str
+            The names that are needed.
+
+        Raises
+        ------
+        InvalidDataError
+            The first that was found.
+        """
+        for key, error in self.bad.items():
+            if key in known or isinstance(error, ExternalDataError):
+                raise error
 
 
 class HDF5Array(StoredArray):
@@ -191,7 +264,7 @@ class HDF5Array(StoredArray):
         self.path = dataset.name
         self.attrs = _attributes(dataset)
         if dataset.external or dataset.is_virtual:
-            raise InvalidDataError(
+            raise ExternalDataError(
                 "the data lie outside the file",
                 file=file.name,
                 key=self.path,
@@ -220,8 +293,3 @@ class HDF5Array(StoredArray):
                 raise InvalidDataError(
                     "the data cannot be read", file=self._file.name, key=self.path, found=str(error)
                 ) from error
-
-    @property
-    def closer(self) -> Callable[[], None]:
-        """What closes the file."""
-        return self._file.close

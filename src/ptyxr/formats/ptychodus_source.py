@@ -1,0 +1,208 @@
+"""Whether a Ptychodus product holds what the PtychoPINN dataset holds that it was made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from xarray.core.indexing import BasicIndexer
+
+from ptyxr.errors import PtyxrError
+from ptyxr.formats.checks import Check
+from ptyxr.formats.ptychodus_check_base import LINKS
+from ptyxr.formats.ptychodus_check_frame import pixel_offset
+from ptyxr.formats.ptychodus_keys import BY_NAME, RAW_DATA, RAW_POSITIONS
+from ptyxr.grids import TOLERANCE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ptyxr.report import Report
+    from ptyxr.storage.arrays import StoredArray
+    from ptyxr.storage.hdf5 import HDF5Group
+
+__all__ = ["check_source"]
+
+
+def check_source(
+    group: HDF5Group, raw: HDF5Group | None, members: Mapping[str, StoredArray]
+) -> Report:
+    """Compare a product with the PtychoPINN file it was made from; never raises on odd content.
+
+    Parameters
+    ----------
+    group : HDF5Group
+        The root of the product.
+    raw : HDF5Group or None
+        Its group ``/raw_data``.
+    members : mapping of str to StoredArray
+        What the source has, by the names ``xcoords``, ``ycoords``, ``xcoords_start``,
+        ``ycoords_start``, ``diff3d`` (N, H, W), ``probeGuess``, ``objectGuess``, ``scan_index``.
+
+    Returns
+    -------
+    Report
+    """
+    check = _Source(group, raw, members)
+    for name in RAW_POSITIONS:
+        check.positions(name)
+    check.scan_index()
+    check.arrays()
+    check.diffraction()
+    return check.report()
+
+
+class _Source(Check):
+    def __init__(
+        self, group: HDF5Group, raw: HDF5Group | None, members: Mapping[str, StoredArray]
+    ) -> None:
+        super().__init__(group.file)
+        self.group = group
+        self.raw = {} if raw is None else raw.arrays
+        self.members = members
+
+    def positions(self, name: str) -> None:
+        """Compare positions in metres with pixel numbers, and those of the group with them."""
+        member = RAW_POSITIONS[name]
+        numbers = self.values(member, self.members.get(member))
+        key = BY_NAME[name].spellings[0]
+        nominal = name.startswith("nominal")
+        if numbers is None:
+            if not nominal:
+                self.error(member, "the source has no such positions")
+            return
+        kept = self.values(f"/{RAW_DATA}/{member}", self.raw.get(member))
+        if kept is not None and not _close(kept, numbers):
+            self._differ(f"/{RAW_DATA}/{member}", member, kept, numbers)
+        at = self.values(key, self.group.arrays.get(key))
+        if at is None:
+            if not nominal:
+                self.error(key, "the product has no such positions")
+            elif kept is None:
+                self.warning(
+                    f"/{RAW_DATA}/{member}",
+                    "the nominal positions of the source are not in the product",
+                    remedy="ds.ptyxr.to_product() writes them",
+                )
+            return
+        side = "width" if name.endswith("x") else "height"
+        attrs = self.group.arrays["object"].attrs if "object" in self.group.arrays else {}
+        value = attrs.get(f"pixel_{side}_m")
+        pixel = None if value is None else self.number(f"object.pixel_{side}_m", value)
+        if pixel is None or not (np.isfinite(pixel) and pixel > 0):
+            self.error(key, "without the object's pixel size it cannot be compared with the source")
+            return
+        if at.shape != numbers.shape:
+            self._differ(key, member, at, numbers)
+            return
+        offset = pixel_offset(at, numbers, pixel)
+        if offset is None:
+            if not np.array_equal(numbers * pixel, at, equal_nan=True):
+                self.error(
+                    key, f"not all positions are finite, and they are not those of {member!r}"
+                )
+        elif offset.size and np.abs(offset).max() > TOLERANCE:
+            if np.ptp(offset) <= TOLERANCE:
+                problem = f"the frame was moved: all positions differ from {member!r} by one offset"
+                self.warning(key, problem, found=f"{offset.mean():.6g} pixel")
+            else:
+                found = f"differences from {offset.min():.6g} to {offset.max():.6g} pixel"
+                expected = f"{member!r} times {pixel!r} m"
+                problem = "the positions are not those of the source"
+                self.error(key, problem, found=found, expected=expected)
+
+    def _differ(self, key: str, member: str, found: np.ndarray, expected: np.ndarray) -> None:
+        if found.shape != expected.shape:
+            problem = f"the number of scan points is not that of {member!r} in the source"
+            self.error(key, problem, found=found.size, expected=expected.size)
+        else:
+            many = int((found != expected).sum())
+            problem = f"the values are not those of {member!r} in the source"
+            self.error(key, problem, found=f"{many} of {found.size} differ")
+
+    def scan_index(self) -> None:
+        """Compare the scan numbers, wherever the product keeps them."""
+        expected = self.values("scan_index", self.members.get("scan_index"))
+        kept = self.raw.get("scan_index") or self.group.arrays.get("scan_index")
+        found = self.values("scan_index", kept)
+        if expected is not None and found is not None and not np.array_equal(expected, found):
+            self._differ("scan_index", "scan_index", found, expected)
+        elif expected is not None and found is None and expected.any():
+            self.warning("scan_index", "the scan numbers of the source are not in the product")
+
+    def arrays(self) -> None:
+        """Compare probe and object, which are narrowed to complex64 on writing."""
+        for member, key in LINKS.items():
+            source, product = self.members.get(member), self.group.arrays.get(key)
+            if source is None or product is None:
+                if source is not None:
+                    self.error(key, f"the product does not have {member!r} of the source")
+                continue
+            shapes = _planes(source.shape), _planes(product.shape)
+            if shapes[0] != shapes[1]:
+                problem = f"the shape is not that of {member!r} in the source"
+                self.error(key, problem, found=product.shape, expected=source.shape)
+                continue
+            try:
+                expected, found = (
+                    source.read().reshape(shapes[0]),
+                    product.read().reshape(shapes[0]),
+                )
+                # Overflow on narrowing is a difference, and not one of numpy's warnings.
+                with np.errstate(all="ignore"):
+                    narrow = expected.astype(np.complex64)
+                same = np.array_equal(found, expected, equal_nan=True)
+                if not same and not np.array_equal(found, narrow, equal_nan=True):
+                    many = int((found != narrow).sum())
+                    problem = f"the values are not those of {member!r} in the source"
+                    self.error(key, problem, found=f"{many} of {found.size} differ")
+            except (PtyxrError, OSError, ValueError, TypeError, MemoryError) as error:
+                self.exception(error, key)
+
+    def diffraction(self) -> None:
+        """Compare the shapes of the patterns, and the first, the middle and the last of them."""
+        source, product = self.members.get("diff3d"), self.raw.get("diffraction")
+        key = f"/{RAW_DATA}/diffraction"
+        if source is None:
+            return
+        if product is None:
+            self.warning(key, "the patterns of the source are not in the product")
+        elif source.shape != product.shape:
+            problem = "the shape is not that of 'diff3d' in the source"
+            self.error(key, problem, found=product.shape, expected=source.shape)
+        elif source.shape and source.shape[0]:
+            last = source.shape[0] - 1
+            try:
+                differ = [
+                    frame
+                    for frame in sorted({0, last // 2, last})
+                    if not np.array_equal(_frame(source, frame), _frame(product, frame))
+                ]
+            except (PtyxrError, OSError, ValueError, TypeError, MemoryError) as error:
+                self.exception(error, key)
+                return
+            if differ:
+                problem = "the patterns are not those of 'diff3d' in the source"
+                self.error(key, problem, found=f"patterns {differ} differ")
+
+
+def _close(found: np.ndarray, expected: np.ndarray) -> bool:
+    if found.shape != expected.shape:
+        return False
+    return bool(np.allclose(found, expected, rtol=0, atol=TOLERANCE, equal_nan=True))
+
+
+def _planes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape without the axes of length 1 that say only how it is stored."""
+    if len(shape) == 3 and shape[-1] == 1:
+        shape = shape[:-1]  # (H, W, 1)
+    while len(shape) > 2 and shape[0] == 1:
+        shape = shape[1:]
+    return shape
+
+
+def _frame(array: StoredArray, number: int) -> np.ndarray:
+    """Read one pattern: a stack may be larger than memory."""
+    values: np.ndarray = array[BasicIndexer((number, *(slice(None),) * (len(array.shape) - 1)))]
+    # NaN marks what was not measured, and is equal to itself here.
+    return np.asarray(np.nan_to_num(values, nan=-1.0))
