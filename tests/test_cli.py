@@ -533,3 +533,32 @@ def test_progress_on_a_terminal(tmp_path, monkeypatch, capsys):
         (tmp_path / ".out.h5.1234.tmp").write_bytes(bytes(500))
         time.sleep(0.6)
     assert "writing out.h5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["convert", "plot", "demo"])
+def test_a_file_where_a_folder_should_be(npz, tmp_path, command):
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "folder"
+    args = {
+        "convert": (npz, folder / "out.h5", *OPTICS),
+        "plot": (npz, "-o", folder / "out.png"),
+        "demo": ("--output-dir", folder),
+    }[command]
+    said = invoke(command, *args, code=2).stderr
+    assert str(tmp_path / "file") in said
+    assert "Not a directory" in said
+    assert "Errno" not in said
+
+
+def test_info_lists_what_is_left_out(product, tmp_path):
+    path = tmp_path / "p.h5"
+    path.write_bytes(product.read_bytes())
+    with h5py.File(path, "a") as file:
+        file["opr_weights"] = [b"text"]
+        del file["raw_data/xcoords"]
+        file.create_group("raw_data/xcoords")
+        file["nowhere"] = h5py.SoftLink("/none")
+    said = " ".join(invoke("info", path).stdout.split())
+    assert "dataset 'opr_weights', which is text of shape (1,)" in said
+    assert "'/raw_data/xcoords', which is a group" in said
+    assert "'/nowhere': a link leads to nothing" in said

@@ -144,13 +144,22 @@ def test_register_puts_positions_on_their_pixels(meters):
     np.testing.assert_allclose(numbers(moved, "object_x"), numbers(meters, "object_x") + 1e-6)
 
 
-def test_register_without_pixel_numbers_centres_the_object(meters):
-    ds = meters.copy()
-    for name in ("position_x", "position_y"):
+def forgotten(ds):
+    """Return a dataset whose positions keep no pixel numbers."""
+    ds = ds.copy()
+    for name in ("position_x", "position_y", "nominal_position_x", "nominal_position_y"):
         ds.variables[name].encoding.clear()
-    found = ds.ptyxr.register()
-    assert found.xindexes["object_x"].grid.center == pytest.approx(6.625 * 5e-8)
-    assert found.xindexes["object_y"].grid.center == pytest.approx(5.75 * 4e-8)
+    return ds
+
+
+def test_register_without_pixel_numbers_centres_the_object(meters):
+    ds = forgotten(meters)
+    ptyxr.testing.assert_identical(ds.ptyxr.register(), ds)
+    away = ds.assign_coords(position_x=ds.position_x + Q(1, "mm")).ptyxr.register()
+    assert away.xindexes["object_x"].grid.center == pytest.approx(6.625 * 5e-8 + 1e-3)
+    lost = ds.assign_coords(position_x=("position", Q([np.nan, 1.0], "m")))
+    with pytest.raises(MissingDataError, match=r"position_x.*1 finite of 2"):
+        lost.ptyxr.register()
 
 
 @pytest.mark.parametrize("unit", ["px", "um"])

@@ -8,6 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
+import warnings
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -147,3 +148,14 @@ def test_the_changelog_and_the_citation_are_there():
     assert "## Unreleased" in (ROOT / "docs/changelog.md").read_text()
     assert "ptyxr" in (ROOT / "CITATION.cff").read_text()
     assert json.dumps((ROOT / "LICENSE").read_text()).startswith('"BSD 3-Clause')
+
+
+def test_a_product_opened_by_a_netcdf_engine(product):
+    for engine in ("h5netcdf",):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ds = xr.open_dataset(product, engine=engine, phony_dims="sort", invalid_netcdf=True)
+        for call in (lambda ds=ds: ds.ptyxr.to("um"), lambda ds=ds: ds.ptyxr.plot()):
+            with pytest.raises(errors.FormatError, match="engine='ptychodus'"):
+                call()
+        assert "accessor" in repr(ds.ptyxr)

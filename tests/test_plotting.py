@@ -499,3 +499,12 @@ def test_missing_matplotlib_says_what_to_install(ds, monkeypatch):
         with pytest.raises(MissingDependencyError, match=r"pip install 'ptyxr\[plot\]'") as caught:
             function(ds)
         assert isinstance(caught.value, ImportError)
+
+
+def test_what_is_no_image_says_so(product):
+    ds = xr.open_dataset(product, engine="ptychodus")
+    for one in (ds.isel(object_x=slice(0, 0)), ds.isel(object_x=0)):
+        with pytest.raises(MissingDataError, match="no image of the object"):
+            one.ptyxr.plot()
+    with pytest.raises(MissingDataError, match="below 40"):
+        ds.ptyxr.plot.diffraction(3000)

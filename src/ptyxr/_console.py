@@ -118,7 +118,7 @@ class Group(TyperGroup):
             if ctx.params.get("debug"):
                 traceback.print_exc()
             if isinstance(error, (PtyxrError, OSError)):
-                say("error", advice(error))
+                say("error", advice(_sentence(error)))
                 raise typer.Exit(2) from None
             say(
                 "error",
@@ -126,6 +126,13 @@ class Group(TyperGroup):
                 f"report it with what `{DEBUG}=1 ptyxr …` prints.",
             )
             raise typer.Exit(1) from None
+
+
+def _sentence(error: Exception) -> str:
+    """Return what an error says, of the system's without their number and brackets."""
+    if not isinstance(error, OSError) or isinstance(error, PtyxrError) or not error.filename:
+        return str(error)
+    return f"{error.filename}: {error.strerror}"
 
 
 @contextlib.contextmanager

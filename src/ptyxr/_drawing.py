@@ -62,6 +62,12 @@ def load(ds: xr.Dataset, name: str, axes: str, **row: int) -> Placed:
     if name not in ds:
         raise MissingDataError(f"the dataset has no {name} to plot")
     y, x = dims = (f"{axes}_y", f"{axes}_x")
+    check_image(ds, name, dims)
+    for dim, number in row.items():
+        if dim in ds[name].dims and not -ds.sizes[dim] <= number < ds.sizes[dim]:
+            raise MissingDataError(
+                f"there is no such {dim}", key=name, found=number, expected=f"below {ds.sizes[dim]}"
+            )
     thin = ds[[name]].isel(row, missing_dims="ignore")
     for dim in dims:
         if dim not in thin.variables:
@@ -69,6 +75,17 @@ def load(ds: xr.Dataset, name: str, axes: str, **row: int) -> Placed:
         thin = thin.isel({dim: slice(None, None, max(1, math.ceil(thin.sizes[dim] / _MAX_PIXELS)))})
     (at_x, x_unit), (at_y, y_unit) = _numbers(thin, x), _numbers(thin, y)
     return Placed(np.asarray(thin[name].transpose(..., y, x)), at_x, at_y, (x_unit, y_unit))
+
+
+def check_image(ds: xr.Dataset, name: str, dims: tuple[str, str]) -> None:
+    """Refuse an array that has lost an axis of its images, or all of its pixels."""
+    if not set(dims) <= set(ds[name].dims) or 0 in ds[name].shape:
+        raise MissingDataError(
+            f"there is no image of the {name} to plot",
+            key=name,
+            found=", ".join(f"{dim}: {size}" for dim, size in ds[name].sizes.items()) or "a number",
+            remedy="Select pixels by a slice or a list, and some of them",
+        )
 
 
 def load_positions(ds: xr.Dataset, name: str) -> Placed | None:

@@ -8,7 +8,7 @@ import xarray as xr
 
 from ptyxr import frame
 from ptyxr.coordinates import dequantify, quantify, through_dataset
-from ptyxr.errors import MissingDataError
+from ptyxr.errors import FormatError, MissingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,10 +35,20 @@ class PtyxrDatasetAccessor:
     """
 
     def __init__(self, ds: xr.Dataset) -> None:
-        self._ds = ds
+        self._obj = ds
 
     def __repr__(self) -> str:
-        return f"<ptyxr accessor of a dataset with {', '.join(map(str, self._ds.data_vars))}>"
+        return f"<ptyxr accessor of a dataset with {', '.join(map(str, self._obj.data_vars))}>"
+
+    @property
+    def _ds(self) -> xr.Dataset:
+        if any(str(dim).startswith("phony_dim_") for dim in self._obj.dims):
+            raise FormatError(
+                "the file was opened by a netCDF engine, as xarray does with every HDF5 file",
+                found="dimensions without names",
+                remedy="Open it with engine='ptychodus', or with ptyxr.open_dataset()",
+            )
+        return self._obj
 
     # Units
 
@@ -491,7 +501,7 @@ class PtyxrDataArrayAccessor:
 
     def to(self, unit: object) -> xr.DataArray:
         """Return the array with its pixel axes in another unit, as ``ds.ptyxr.to`` does."""
-        return through_dataset(self._array, frame.to, unit)
+        return frame.to_array(self._array, unit)
 
     def shift(self, *, x: object = None, y: object = None) -> xr.DataArray:
         """Return the array with its frame moved, as ``ds.ptyxr.shift`` does."""

@@ -182,7 +182,7 @@ def convert(
             ds = ds.ptyxr.fill_object()
         if to_npz and not include_diffraction:
             ds = ds.drop_vars("diffraction", errors="ignore")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         total = sum(variable.nbytes for variable in ds.data_vars.values())
         with progress(f"writing {target.name}", target, total):
             if to_npz:
@@ -199,6 +199,15 @@ def convert(
                     position_index=None if position_index is None else position_index.value,
                 )
     _say_written(target)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PtyxrError(
+            "the folder cannot be made", file=path, found=error.strerror or str(error)
+        ) from error
 
 
 def _is_npz(path: Path) -> bool:
@@ -247,12 +256,14 @@ def info(file: _File) -> None:
             product = HDF5File(file)
             try:
                 group = product.group()
+                there = group is not None and ptychodus.RAW_DATA in group.groups
+                raw = product.group(ptychodus.RAW_DATA) if there else None
             finally:
                 product.close()
             if group is None:
                 raise PtyxrError("the file has no root group", file=file)
             kind = f"Ptychodus product (HDF5), {ptychodus.generation(group)}"
-            unknown = ptychodus.unknown(group)
+            unknown = ptychodus.unknown(group, raw)
         heading = [("path", str(file)), ("size", file_size(file.stat().st_size)), ("format", kind)]
         describe(ds, heading, unknown)
 
@@ -304,7 +315,7 @@ def plot(
                 "this is no picture that can be written", file=output, found=repr(output.suffix),
                 expected=", ".join(f".{one}" for one in sorted(known)),
             )  # fmt: skip
-        output.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(output.parent)
         figure.savefig(output, dpi=150)
     typer.echo(f"wrote {output} ({file_size(output.stat().st_size)})")
 

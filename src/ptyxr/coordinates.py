@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from xarray import Coordinates, DataArray, Dataset, Variable
+from xarray import Coordinates, DataArray, Dataset, Index, Variable
 
 from ptyxr.errors import GridError, MissingDataError, UnitError
 from ptyxr.indexes import GridIndex
 from ptyxr.model import AXES, SCHEMA
 from ptyxr.units import METER_PER_PIXEL, canonical, convert, convert_scalar, is_quantity
-from ptyxr.variables import unit_variable
+from ptyxr.variables import UnitVariable, data_of, unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -25,6 +25,12 @@ __all__ = [
     "scalar",
     "unit_of",
 ]
+
+
+def _has_quantity(variable: Variable) -> bool:
+    """Tell whether a coordinate is a Quantity, or a dask array that hides one; nothing is read."""
+    data = data_of(variable)
+    return is_quantity(data) or is_quantity(getattr(data, "_meta", None))
 
 
 def _loaded(variable: Variable) -> Any:
@@ -94,7 +100,7 @@ def scalar(ds: Dataset, name: str) -> float | None:
     ------
     UnitError
         If it has lost its unit, or it is of another dimension.
-    InvalidDataError, MissingDataError
+    MissingDataError
         If it varies along a dimension.
     """
     if name not in ds.variables:
@@ -107,8 +113,13 @@ def scalar(ds: Dataset, name: str) -> float | None:
             found=f"dimensions {ds.variables[name].dims}",
             remedy=f"Select one with ds.isel({ds.variables[name].dims[0]}=0)",
         )
-    value = float(magnitude(ds, name))
-    return value if unit is None else convert_scalar(value, unit_of(ds, name), unit)
+    value, found = float(magnitude(ds, name)), unit_of(ds, name)
+    try:
+        return value if unit is None else convert_scalar(value, found, unit)
+    except UnitError as error:
+        raise UnitError(
+            "the unit of the coordinate does not fit", key=name, found=found, expected=unit
+        ) from error
 
 
 def axis(ds: Dataset, name: str) -> GridIndex:
@@ -123,6 +134,12 @@ def axis(ds: Dataset, name: str) -> GridIndex:
     UnitError
         If they have lost their unit.
     """
+    if name in ds.variables and ds.variables[name].ndim == 0:
+        raise GridError(
+            "one pixel of the axis was selected, and the axis with it",
+            key=name,
+            remedy=f"Keep the axis: ds.isel({name}=[i]) instead of ds.isel({name}=i)",
+        )
     index = ds.xindexes.get(name)
     if isinstance(index, GridIndex):
         canonical(index.grid.unit, name)
@@ -162,7 +179,20 @@ def replace_coordinates(
         if old is None and name in SCHEMA:
             old = Variable((), 0, {"long_name": SCHEMA[name].long_name})
         made.update(index.create_variables(None if old is None else {name: old}))
-    return ds.assign_coords(Coordinates(made, indexes=dict(indexes or {})))
+    made_indexes: dict[str, Index] = dict(indexes or {})
+    for name in variables:
+        # An index on positions goes along with them.
+        old_index = ds.xindexes.get(name)
+        if old_index is None or name in made_indexes:
+            continue
+        names = [n for n in ds.coords if ds.xindexes.get(n) is old_index]
+        ds = ds.drop_indexes(names)
+        new = type(old_index).from_variables(
+            {n: made.get(n, ds.variables[n]) for n in names}, options={}
+        )
+        made.update(new.create_variables({n: made.get(n, ds.variables[n]) for n in names}))
+        made_indexes.update({str(n): new for n in names})
+    return ds.assign_coords(Coordinates(made, indexes=made_indexes))
 
 
 def quantify(obj: Dataset) -> Dataset:
@@ -175,10 +205,9 @@ def quantify(obj: Dataset) -> Dataset:
     indexes: dict[str, GridIndex] = {}
     for name in map(str, obj.coords):
         variable = obj.variables[name]
-        data = _loaded(variable)
-        if not is_quantity(data) and "units" not in variable.attrs:
-            continue
-        if not is_quantity(data) and np.asarray(data).dtype.kind not in "fiu":
+        if not _has_quantity(variable) and (
+            "units" not in variable.attrs or variable.dtype.kind not in "fiu"
+        ):
             continue
         try:
             unit = unit_of(obj, name)
@@ -193,11 +222,12 @@ def quantify(obj: Dataset) -> Dataset:
                 continue  # interpolated onto an uneven axis: the attribute is what there is
             if not (isinstance(obj.xindexes.get(name), GridIndex) and index.quantified):
                 indexes[name] = index.with_quantities(True)
-        elif name not in obj.xindexes:
-            values = data.magnitude if is_quantity(data) else data
+        elif name not in obj.xindexes and not (
+            isinstance(variable, UnitVariable) and is_quantity(data_of(variable))
+        ):
             variables[name] = unit_variable(
                 variable.dims,
-                values,
+                magnitude(obj, name),
                 unit,
                 variable.attrs,
                 quantified=True,
@@ -216,7 +246,7 @@ def dequantify(obj: Dataset) -> Dataset:
         if isinstance(index, GridIndex):
             if index.quantified:
                 indexes[name] = index.with_quantities(False)
-        elif is_quantity(_loaded(variable)):
+        elif _has_quantity(variable):
             variables[name] = unit_variable(
                 variable.dims,
                 magnitude(obj, name),
@@ -229,6 +259,8 @@ def dequantify(obj: Dataset) -> Dataset:
 
 
 def through_dataset(array: DataArray, function: Any, *args: Any, **kwargs: Any) -> DataArray:
-    """Apply a function of datasets to a DataArray."""
+    """Apply a function of datasets to a DataArray, be it a coordinate itself."""
+    if array.name in array.coords:
+        return function(array.coords.to_dataset(), *args, **kwargs)[array.name]  # type: ignore[no-any-return]
     name = "__array__"
     return function(array.to_dataset(name=name), *args, **kwargs)[name].rename(array.name)  # type: ignore[no-any-return]

@@ -7,10 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from xarray import Dataset, Variable
+from xarray import DataArray, Dataset, Variable
 
-from ptyxr.coordinates import axis, magnitude, replace_coordinates, scalar, unit_of
-from ptyxr.errors import MissingDataError, UnitError, warn
+from ptyxr.coordinates import (
+    axis,
+    magnitude,
+    replace_coordinates,
+    scalar,
+    through_dataset,
+    unit_of,
+)
+from ptyxr.errors import InvalidDataError, MissingDataError, UnitError, warn
 from ptyxr.grids import TOLERANCE, Grid
 from ptyxr.indexes import GridIndex
 from ptyxr.model import AXES, POSITIONS, SCHEMA, axes_of
@@ -23,8 +30,9 @@ from ptyxr.units import (
     is_quantity,
     parse,
     pixel_size,
+    quantity,
 )
-from ptyxr.variables import data_of, unit_variable
+from ptyxr.variables import PIXEL_NUMBERS, data_of, unit_variable
 
 __all__ = [
     "assign_pixel_size",
@@ -38,8 +46,11 @@ __all__ = [
     "to",
 ]
 
-#: Where the positions' variables keep the pixel numbers they came with.
-PIXEL_NUMBERS = "pixel_numbers"
+#: No detector and no scan asks for an object with more pixels along an axis.
+LARGEST = 200_000
+
+#: Key of a position's encoding for what those numbers are counted from.
+PIXEL_ORIGIN = "pixel_origin"
 
 #: What the object's centre is in pixel numbers, by what they are counted from; see `Grid.labels`.
 ORIGINS: dict[str, Any] = {
@@ -68,6 +79,13 @@ def make_scalar(name: str, value: float, *, quantified: bool) -> Variable:
     return unit_variable((), np.float64(value), entry.unit, attrs, quantified=quantified)
 
 
+def pixel_origin(ds: Dataset) -> str:
+    """Return what the kept pixel numbers of a dataset are counted from."""
+    kept = ds.variables["position_x"].encoding.get(PIXEL_ORIGIN)
+    origin = str(kept or ds.attrs.get("pixel_origin", "corner"))
+    return origin if origin in (*ORIGINS, "world") else "corner"
+
+
 def pixel_length(ds: Dataset, name: str) -> float | None:
     """Return the pixel size of an axis in metre/pixel: from the axis in metres, else the scalar.
 
@@ -88,6 +106,36 @@ def pixel_length(ds: Dataset, name: str) -> float | None:
         except MissingDataError:
             pass
     return _told(ds, name)
+
+
+def written_pixel(ds: Dataset, name: str) -> float | None:
+    """Return the pixel size of an axis as it stands: of every second pixel, twice that of one.
+
+    Parameters
+    ----------
+    ds : Dataset
+    name : str
+        Name of a pixel axis ("object_x").
+
+    Returns
+    -------
+    float or None
+        In metre/pixel.
+
+    Raises
+    ------
+    GridError
+        If the axis is no line of evenly spaced, ascending pixels.
+    """
+    size = pixel_length(ds, name)
+    if name not in ds.variables:
+        return size
+    index = axis(ds, name)
+    line = index.line()
+    if size is None:
+        return None if line.unit == PIXEL else convert_scalar(line.pitch, line.unit, METER)
+    steps = line.pitch / index.grid.pitch if index.span is not None else 1.0
+    return size if steps == 1 else size * round(steps)
 
 
 def _told(ds: Dataset, name: str) -> float | None:
@@ -195,6 +243,21 @@ def to(ds: Dataset, unit: object) -> Dataset:
             size_axis = "object_x" if name.endswith("x") else "object_y"
             variables[name] = _converted_coordinate(ds, name, size_axis, target)
     return replace_coordinates(ds, variables, indexes)
+
+
+def to_array(array: DataArray, unit: object) -> DataArray:
+    """Return an array with its pixel axes in another unit, and itself where it is a length."""
+    converted = through_dataset(array, to, unit)
+    data = data_of(array.variable)
+    target = _length_or_pixel(unit)
+    if array.name in array.coords or not is_quantity(data) or target == PIXEL:
+        return converted
+    source = canonical(data, str(array.name))
+    try:
+        values = convert(np.asarray(data.magnitude), source, target)
+    except UnitError:
+        return converted  # no length itself: its coordinates were meant
+    return converted.copy(data=quantity(values, target))
 
 
 def _converted_coordinate(ds: Dataset, name: str, size_axis: str, target: str) -> Variable:
@@ -309,19 +372,25 @@ def register(ds: Dataset) -> Dataset:
         index = axis(ds, along)
         kept = ds.variables[position].encoding.get(PIXEL_NUMBERS)
         at = positions_in_pixels(ds, position)
-        if not at.size:
-            raise MissingDataError("there are no positions to register the object to", key=position)
-        if kept is not None and kept.shape == at.shape and index.span is not None:
-            origin = str(ds.attrs.get("pixel_origin", "corner"))
+        if not at.size or not np.isfinite(at).all():
+            raise MissingDataError(
+                "there are no finite positions to register the object to",
+                key=position,
+                found=f"{int(np.isfinite(at).sum())} finite of {at.size}",
+            )
+        origin = pixel_origin(ds)
+        if kept is not None and kept.shape == at.shape and origin in ORIGINS:
             offset = at - kept
             # One frame moved as a whole differs from the other by one number.
             if np.ptp(offset) <= TOLERANCE * max(1.0, float(np.abs(at).max())):
-                center = ORIGINS.get(origin, ORIGINS["corner"])(index.grid.size)
+                center = ORIGINS[origin](index.grid.size)
                 center += float(offset.mean()) if np.abs(offset).max() > TOLERANCE else 0.0
                 ds = _with_center(ds, index, center)
                 continue
-        # Ptychodus centres a new object on the bounding box of the scan.
         line = object_grid(ds, along)
+        if bool((np.abs(at - line.center) <= line.size * line.pitch / 2).all()):
+            continue  # on the object already, and nothing says better where
+        # Ptychodus centres a new object on the bounding box of the scan.
         middle = (float(at.min()) + float(at.max())) / 2
         full = _convert_grid(ds, along, index.grid, PIXEL)
         ds = _with_center(ds, index, full.center + middle - line.center)
@@ -339,6 +408,8 @@ def _with_center(ds: Dataset, index: GridIndex, center_px: float) -> Dataset:
 
 def fill_object(ds: Dataset, *, value: complex = 1.0, padding: int = 0) -> Dataset:
     """Return the dataset with a uniform object, sized to the scan; see the accessor."""
+    if padding < 0:
+        raise InvalidDataError("padding is not negative", key="padding", found=padding)
     probe = [ds.sizes.get(f"probe_{n}", ds.sizes.get(f"detector_{n}", 0)) for n in "xy"]
     indexes: dict[str, GridIndex] = {}
     for name, window in zip("xy", probe, strict=True):
@@ -350,14 +421,23 @@ def fill_object(ds: Dataset, *, value: complex = 1.0, padding: int = 0) -> Datas
         high = math.ceil(float(at.max()) + window / 2) + padding
         # Pixel numbers go on counting from the same corner: the grid starts there.
         in_pixels = kept_pixel_numbers(ds, position) is not None
-        first = min(low, 0) if in_pixels else low
-        size = max(high, 1) if in_pixels else high - low
-        origin = str(ds.attrs.get("pixel_origin", "corner")) if in_pixels else "corner"
-        if origin == "center" or not in_pixels:
+        origin = pixel_origin(ds) if in_pixels else "world"
+        if origin == "world":
             grid, columns = Grid((low + high) / 2, 1.0, high - low, PIXEL), range(high - low)
+        elif origin == "center":
+            size = 2 * max(abs(low), abs(high))
+            grid, columns = Grid(0.0, 1.0, size, PIXEL), range(size)
         else:
-            grid = Grid(ORIGINS[origin](size), 1.0, size, PIXEL)
-            columns = range(first, size)
+            size = max(high, 1)
+            grid, columns = Grid(ORIGINS[origin](size), 1.0, size, PIXEL), range(min(low, 0), size)
+        if len(columns) > LARGEST:
+            raise InvalidDataError(
+                "the scan is too large for an object",
+                key=along,
+                found=f"{len(columns)} pixels",
+                expected=f"at most {LARGEST}",
+                remedy="Look at positions and pixel size: is one in the wrong unit?",
+            )
         unit = unit_of(ds, position)
         grid = _convert_grid(ds, along, grid, unit)
         is_quantified = is_quantity(data_of(ds.variables[position]))

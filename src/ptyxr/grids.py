@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 
 from ptyxr.errors import GridError
+from ptyxr.model import TOLERANCE
 from ptyxr.units import convert_scalar
 
 __all__ = ["TOLERANCE", "Columns", "Grid", "as_array", "between", "find", "fit", "tidy"]
-
-#: Axes align, and labels are found, within this part of a pixel.
-TOLERANCE = 1e-6
 
 #: Columns of a grid: a range, or int64 where they are not evenly spaced.
 Columns = range | np.ndarray
@@ -158,8 +156,15 @@ def between(
     -------
     slice or ndarray
         Positions among `columns`: a slice where they are a range.
+
+    Raises
+    ------
+    GridError
+        If an end is NaN or infinite.
     """
     at = [None if end is None else float(grid.columns(end)) for end in (low, high)]
+    if any(end is not None and not np.isfinite(end) for end in at):
+        raise GridError("the ends of a slice are finite", found=f"{low} to {high} {grid.unit}")
     if not isinstance(columns, range):
         inside = np.ones(columns.size, dtype=bool)
         if at[0] is not None:

@@ -11,7 +11,7 @@ from xarray import Index, IndexSelResult, Variable
 from ptyxr.errors import GridError, UnitError
 from ptyxr.grids import TOLERANCE, Grid, as_array, between, find, fit, tidy
 from ptyxr.units import canonical, convert_scalar, is_quantity, parse
-from ptyxr.variables import unit_variable
+from ptyxr.variables import AxisVariable, unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -112,6 +112,7 @@ class GridIndex(Index):
                 None if old is None else old.attrs,
                 quantified=self.quantified,
                 encoding=None if old is None else old.encoding,
+                kind=AxisVariable,
             )
         }
 
@@ -210,7 +211,8 @@ class GridIndex(Index):
             values = np.asarray(data.magnitude, dtype=float)
             convert_all = np.vectorize(convert_scalar, otypes=[float])
             return np.asarray(convert_all(values, source, self.grid.unit))
-        if self.quantified:
+        # A pandas index is what xarray was given by `to_pandas_index`.
+        if self.quantified and not isinstance(data, pd.Index):
             raise UnitError(
                 "the label has no unit",
                 key=str(self.name),
@@ -279,6 +281,8 @@ class GridIndex(Index):
                 found=f"{self.grid.unit} and {other.grid.unit}",
                 remedy="Bring both datasets to one unit with ds.ptyxr.to(...)",
             ) from error
+        if mine == other.grid:
+            return self.columns
         ends = other.grid.columns(mine.labels(np.array([0, mine.size - 1])))
         whole = np.rint(ends)
         same_pitch = whole[1] - whole[0] == mine.size - 1

@@ -21,6 +21,9 @@ __all__ = [
     "variables",
 ]
 
+#: Axes align, and labels are found, within this part of a pixel.
+TOLERANCE: Final = 1e-6
+
 Role = Literal["variable", "coordinate", "scalar", "attribute"]
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from ptyxr._drawing import (
     add_colorbar,
     add_phase_bar,
+    check_image,
     complex_colors,
     contrast,
     draw_image,
@@ -67,6 +68,7 @@ def plot(ds: xr.Dataset, *, fig: Figure | SubFigure | None = None) -> Figure | S
     aspect = 1.0
     if "object" in ds:
         upper += [partial(plot_object, ds), partial(plot_object, ds, quantity="phase")]
+        check_image(ds, "object", ("object_y", "object_x"))
         aspect = ds["object"].sizes["object_y"] / ds["object"].sizes["object_x"]
     elif load_positions(ds, "position") is not None:
         upper.append(partial(plot_positions, ds))

@@ -71,10 +71,12 @@ class PointIndex(Index):
             If one has no unit, or their units do not convert.
         """
         del options
-        if len(variables) != 2 or len({v.dims for v in variables.values()}) != 1:
+        dims = {v.dims for v in variables.values()}
+        if len(variables) != 2 or len(dims) != 1 or len(next(iter(dims))) != 1:
             raise PtyxrError(
                 "points have two coordinates along one dimension",
                 found={str(k): v.dims for k, v in variables.items()},
+                remedy="Keep a single point as a scan with isel(position=[i])",
             )
         ds = Dataset(coords=dict(variables))
         names = tuple(map(str, variables))
@@ -90,9 +92,11 @@ class PointIndex(Index):
         if self._tree is None:
             from scipy.spatial import KDTree
 
-            if not np.isfinite(self.points).all():
+            if not len(self.points) or not np.isfinite(self.points).all():
                 raise PtyxrError(
-                    "points that are not finite have no neighbours", key=str(self.names[0])
+                    "there are no points, or some that are not finite, to be near to",
+                    key=str(self.names[0]),
+                    found=f"{int(np.isfinite(self.points).all(1).sum())} finite points",
                 )
             self._tree = KDTree(self.points)
         return self._tree
@@ -284,5 +288,9 @@ def within(ds: Dataset, x: object, y: object, radius: object) -> Dataset:
     """Return the scan points within a radius of a place; see the accessor's method of this name."""
     index = _points(ds)
     reach = parse(radius, index.unit, "radius", bare=False)
+    if reach < 0:
+        raise PtyxrError("a radius is not negative", key="radius", found=repr(radius))
+    if not len(index.points):
+        return ds
     found = index.tree.query_ball_point(_place(index, x, y), reach)
     return ds.isel(position=np.sort(np.asarray(found, dtype=np.int64)))

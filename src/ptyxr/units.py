@@ -34,6 +34,7 @@ __all__ = [
     "quantity",
     "register_pint_accessor",
     "registry",
+    "spelling",
 ]
 
 PIXEL: Final = "pixel"
@@ -73,7 +74,7 @@ def is_quantity(value: object) -> bool:
 
 def _no_css_pixel(unit: Any, name: str | None) -> None:
     # pint gives the names in a unit nowhere else.
-    if "css_pixel" in dict(unit._units):  # noqa: SLF001
+    if any("css_pixel" in part for part in unit._units):  # noqa: SLF001
         raise UnitError(_CSS_PIXEL, key=name, found=f"the unit {unit:D}", remedy=_USE_PIXEL)
 
 
@@ -89,9 +90,15 @@ def _parse_unit(text: str, name: str | None = None) -> Any:
     return unit
 
 
+# The registry is part of what is remembered: the application's can be replaced.
 @lru_cache(maxsize=512)
-def _canonical(text: str) -> str:
+def _canonical(_registry: object, text: str) -> str:
     return f"{_parse_unit(text):D}"
+
+
+def spelling(quantity: Any) -> str:
+    """Return the unit of a Quantity as it is shown, whatever it is: long names, in ASCII."""
+    return f"{quantity.units:D}"
 
 
 def canonical(unit: object, name: str | None = None) -> str:
@@ -111,21 +118,30 @@ def canonical(unit: object, name: str | None = None) -> str:
     """
     if isinstance(unit, str):
         try:
-            return _canonical(unit)
+            return _canonical(registry(), unit)
         except UnitError:
             return f"{_parse_unit(unit, name):D}"
     unit = getattr(unit, "units", unit)
+    if not hasattr(unit, "_units"):
+        raise UnitError("this is no unit", key=name, found=repr(unit), remedy="Try 'm' or 'pixel'")
     _no_css_pixel(unit, name)
     return f"{unit:D}"
 
 
-@lru_cache(maxsize=512)
 def _factor(source: str, target: str) -> float:
     """Return the number that values in `source` are multiplied with to be in `target`."""
+    return _factor_in(registry(), source, target)
+
+
+@lru_cache(maxsize=512)
+def _factor_in(registry: Any, source: str, target: str) -> float:
     from pint import DimensionalityError
 
+    if source == "dimensionless" and target == "degree":
+        # A radian is dimensionless to pint, which would take a bare 30 for 1719 degrees.
+        raise UnitError("an angle has a unit", found=source, expected="'degree' or 'radian'")
     try:
-        factor = float(registry().convert(1.0, source, target))
+        factor = float(registry.convert(1.0, source, target))
     except DimensionalityError as error:
         raise UnitError(
             "these units do not convert into each other", found=source, expected=target
@@ -219,9 +235,10 @@ def parse(value: object, unit: str, name: str, *, bare: bool = True) -> float:
     8000.0
     """
     number: Any
+    value = _unwrapped(value)
     if isinstance(value, str):
         match = _NUMBER.fullmatch(value)
-        if match is None:
+        if match is None or "±" in value:
             raise UnitError(
                 "this is no number with a unit", key=name, found=repr(value), remedy="Try '50 nm'"
             )
@@ -237,15 +254,11 @@ def parse(value: object, unit: str, name: str, *, bare: bool = True) -> float:
         number, source = value, unit
     else:
         raise UnitError("the unit is missing", key=name, found=repr(value), expected=f"'1 {unit}'")
-    try:
-        number = Decimal(number) if isinstance(number, str) else float(np.asarray(number)[()])
-    except (TypeError, ValueError) as error:
+    number = _finite(number)
+    if number is None:
         raise UnitError(
             "this is no number", key=name, found=repr(value), expected=f"a number in {unit}"
-        ) from error
-    if source == "dimensionless" and unit == "degree":
-        # A radian is dimensionless to pint, which would take a bare 30 for 1719 degrees.
-        raise UnitError("the unit is missing", key=name, found=repr(value), expected="'degree'")
+        )
     try:
         factor = 1.0 if source == unit else _factor(source, unit)
     except UnitError as error:
@@ -257,8 +270,30 @@ def parse(value: object, unit: str, name: str, *, bare: bool = True) -> float:
     return float(number * Decimal(repr(factor)))
 
 
+def _finite(number: Any) -> Decimal | float | None:
+    """Return a finite real number, as a Decimal where it came as text; None for all else."""
+    if isinstance(number, str):
+        return Decimal(number) if math.isfinite(float(number)) else None
+    try:
+        real = np.asarray(number).dtype.kind in "fiu"
+        found = float(np.asarray(number)[()]) if real else math.nan
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _unwrapped(value: Any) -> Any:
+    """Return what a DataArray or a Variable holds, as a Quantity where it tells its unit."""
+    if not (hasattr(value, "dims") and hasattr(value, "attrs")):
+        return value
+    if is_quantity(value.data) or "units" not in value.attrs:
+        return value.data
+    return quantity(value.data, canonical(str(value.attrs["units"])))
+
+
 def _one_pixel_size(value: object, name: str) -> float:
     source = None
+    value = _unwrapped(value)
     if isinstance(value, str):
         match = _NUMBER.fullmatch(value)
         source = canonical(match.group(2), name) if match and match.group(2) else None
@@ -296,6 +331,7 @@ def pixel_size(value: object, name: str) -> tuple[float, float]:
     (5e-08, 4e-08)
     """
     pair: Sequence[object]
+    value = _unwrapped(value)
     if isinstance(value, (tuple, list)) or (is_quantity(value) and np.ndim(value.magnitude) == 1):  # type: ignore[attr-defined]
         pair = tuple(value)  # type: ignore[arg-type]
         if len(pair) != 2:

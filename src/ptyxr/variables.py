@@ -2,19 +2,26 @@
 
 What it relies on, each held by a test: `open_dataset` wraps the data of every variable without an
 index by assigning to ``Variable.data``; chunking asks ``Variable._in_memory`` and calls
-``Variable.chunk``; copies and indexing go through ``Variable._replace``, which keeps the class.
+``Variable.chunk``; copies and indexing go through ``Variable._replace``, which keeps the class;
+arithmetic goes through ``_binary_op`` and ``_unary_op``; ``xr.concat`` asks ``equals``.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from xarray import IndexVariable, Variable
 from xarray.core.indexing import ExplicitlyIndexed
 
-from ptyxr.units import canonical, is_quantity, quantity
+from ptyxr.errors import UnitError
+from ptyxr.model import TOLERANCE
+from ptyxr.units import canonical, convert, is_quantity, quantity, spelling
 
-__all__ = ["UnitVariable", "data_of", "unit_variable"]
+__all__ = ["PIXEL_NUMBERS", "AxisVariable", "UnitVariable", "data_of", "unit_variable"]
+
+#: Key of a position's encoding for the pixel numbers that it came with.
+PIXEL_NUMBERS = "pixel_numbers"
 
 
 def data_of(variable: Variable) -> Any:
@@ -30,21 +37,43 @@ class _Attributes(dict[Any, Any]):
         self._stored = stored
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if key != "units":
-            super().__setitem__(key, value)
-            self._stored[key] = value
+        if key == "units":
+            if value != self["units"] and canonical(str(value)) != self["units"]:
+                raise UnitError(
+                    "the unit is that of the Quantity, and no attribute changes it",
+                    found=repr(value),
+                    expected=self["units"],
+                    remedy="Convert with ds.ptyxr.to(...), or assign another Quantity",
+                )
+            return
+        super().__setitem__(key, value)
+        self._stored[key] = value
 
     def __delitem__(self, key: Any) -> None:
         super().__delitem__(key)
         self._stored.pop(key, None)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
+        # xarray updates with the attributes of another variable, whose unit is its own.
         for key, value in dict(*args, **kwargs).items():
-            self[key] = value
+            if key != "units":
+                self[key] = value
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        if key not in self:
+            self[key] = default
+        return self[key]
 
     def pop(self, key: Any, *default: Any) -> Any:
         self._stored.pop(key, None)
         return super().pop(key, *default)
+
+    def popitem(self) -> tuple[Any, Any]:
+        return (key := next(reversed(self)), self.pop(key))
+
+    def clear(self) -> None:
+        super().clear()
+        self._stored.clear()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)
@@ -65,12 +94,11 @@ class UnitVariable(Variable):
     __slots__ = ()
 
     @property
-    def attrs(self) -> dict[Any, Any]:
-        """Attributes, with ``units`` as the Quantity has them."""
+    def attrs(self) -> dict[Any, Any]:  # noqa: D102  (xarray's)
         stored = super().attrs
         if not is_quantity(self._data):
             return stored
-        return _Attributes(stored, canonical(self._data))
+        return _Attributes(stored, spelling(self._data))
 
     @attrs.setter
     def attrs(self, value: Any) -> None:
@@ -79,8 +107,7 @@ class UnitVariable(Variable):
             self._attrs["units"] = value["units"]
 
     @property
-    def data(self) -> Any:
-        """The Quantity, or what took its place."""
+    def data(self) -> Any:  # noqa: D102  (xarray's)
         return super().data
 
     @data.setter
@@ -98,11 +125,34 @@ class UnitVariable(Variable):
         """Return a copy: like an index, a coordinate with a unit is not chunked."""
         return self.copy(deep=False)
 
+    def __getitem__(self, key: Any) -> Any:
+        new = super().__getitem__(key)
+        kept = (self._encoding or {}).get(PIXEL_NUMBERS)
+        if kept is not None and np.shape(kept) == self.shape:
+            numbers = Variable(self._dims, kept)[key].values
+            new.encoding = {**new.encoding, PIXEL_NUMBERS: numbers}
+        return new
+
     def _replace(self, *args: Any, **kwargs: Any) -> UnitVariable:
         new = super()._replace(*args, **kwargs)
-        if is_quantity(self._data) and not is_quantity(data_of(new)):
-            new.attrs = {**new.attrs, "units": canonical(self._data)}
+        lost = is_quantity(self._data) and not is_quantity(data_of(new))
+        if lost and new.dtype.kind in "fc":
+            new.attrs = {**new.attrs, "units": spelling(self._data)}
         return new
+
+    def _of(self, result: Any) -> Any:
+        """Return what arithmetic gave with the unit it has now, and not the one it had."""
+        if not isinstance(result, Variable):
+            return result
+        attrs = {key: value for key, value in result.attrs.items() if key != "units"}
+        made = UnitVariable if is_quantity(data_of(result)) else Variable
+        return made(result.dims, data_of(result), attrs, fastpath=True)
+
+    def _binary_op(self, *args: Any, **kwargs: Any) -> Any:
+        return self._of(super()._binary_op(*args, **kwargs))  # type: ignore[no-untyped-call]
+
+    def _unary_op(self, *args: Any, **kwargs: Any) -> Any:
+        return self._of(super()._unary_op(*args, **kwargs))  # type: ignore[no-untyped-call]
 
     def to_base_variable(self) -> UnitVariable:
         """Return a copy: xarray asks for plain variables only to be rid of pandas indexes."""
@@ -119,10 +169,44 @@ class UnitVariable(Variable):
     to_coord = to_index_variable
 
 
+class AxisVariable(UnitVariable):
+    """The coordinate of a pixel axis: equal to another one within a small part of a pixel."""
+
+    __slots__ = ()
+
+    def equals(self, other: Any, *args: Any, **kwargs: Any) -> bool:
+        """Tell whether the labels are equal, in whatever unit, to 1e-6 of a pixel."""
+        other = getattr(other, "variable", other)
+        if super().equals(other, *args, **kwargs):  # type: ignore[no-untyped-call]
+            return True
+        if not isinstance(other, AxisVariable) or (self.dims, self.shape) != (
+            other.dims,
+            other.shape,
+        ):
+            return False
+        mine: Any = self._data
+        theirs = data_of(other)
+        if not (is_quantity(mine) and is_quantity(theirs)) or self.size < 2:
+            return False
+        try:
+            values = convert(theirs.magnitude, spelling(theirs), spelling(mine))
+        except UnitError:
+            return False
+        step = np.abs(np.diff(mine.magnitude)).min()
+        return bool((np.abs(mine.magnitude - values) <= TOLERANCE * step).all())
+
+
 def unit_variable(
-    dims: Any, values: Any, unit: str, attrs: Any = None, *, quantified: bool, encoding: Any = None
+    dims: Any,
+    values: Any,
+    unit: str,
+    attrs: Any = None,
+    *,
+    quantified: bool,
+    encoding: Any = None,
+    kind: type[UnitVariable] = UnitVariable,
 ) -> Variable:
     """Return a coordinate: a Quantity, or plain numbers with a ``units`` attribute."""
     if quantified:
-        return UnitVariable(dims, quantity(values, unit), attrs, encoding)
+        return kind(dims, quantity(values, unit), attrs, encoding)
     return Variable(dims, values, {**(attrs or {}), "units": unit}, encoding)

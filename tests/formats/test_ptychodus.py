@@ -15,8 +15,17 @@ import pytest
 import xarray as xr
 
 import ptyxr
-from ptyxr.errors import FormatError, InvalidDataError, MissingFileError, PtyxrError
+from ptyxr.errors import (
+    ExternalDataError,
+    FormatError,
+    InvalidDataError,
+    MissingFileError,
+    PtyxrError,
+)
+from ptyxr.formats import ptychodus_keys
+from ptyxr.formats.ptychodus import KEYS
 from ptyxr.model import SCHEMA
+from ptyxr.storage.hdf5 import HDF5File
 
 OFF = "ignore:.*scan points lie outside the object:UserWarning"
 
@@ -359,6 +368,225 @@ def replace(file, key, values):
     del file[key]
     file[key] = values
     file[key].attrs.update(attrs)
+
+
+# What is there and of the wrong kind
+
+
+def put(key, value):
+    def change(file):
+        file.pop(key, None)
+        if isinstance(value, str) and value == "group":
+            file.create_group(key)
+        else:
+            file[key] = value
+
+    return change
+
+
+def set_attribute(key, value, place="/"):
+    return lambda file: file[place].attrs.__setitem__(key, value)
+
+
+TEXT = np.array([b"a", b"b"])
+PAIRS = np.zeros((4, 5), [("real", "f8"), ("imag", "f8")])
+
+
+@pytest.mark.parametrize("key", ["object", "probe", "probe_position_x_m", "probe_position_y_m"])
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("group", "a group"),
+        (TEXT, "text"),
+        (PAIRS, "a compound of the fields 'real', 'imag'"),
+        (np.dtype("f8"), "neither group nor dataset"),
+        (np.zeros(3, bool), "bool"),
+        (h5py.SoftLink("/nowhere"), "a link to '/nowhere'"),
+        (h5py.ExternalLink("none.h5", "/object"), "none.h5"),
+    ],
+)
+def test_needed_keys_of_the_wrong_kind(product, tmp_path, key, value, found):
+    path = edit(product, tmp_path / "p.h5", put(key, value))
+    for open_it in (opened, ptyxr.open_dataset):
+        with pytest.raises(InvalidDataError) as caught:
+            open_it(path)
+        assert str(path) in str(caught.value)
+        assert key in str(caught.value)
+        assert found in str(caught.value)
+    if "compound" in found and key in {"object", "probe"}:
+        assert "floating-point fields r and i" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "loss_values",
+        "opr_weights",
+        "probe_position_indexes",
+        "object_layer_spacing_m",
+        "bad_pixels",
+    ],
+)
+@pytest.mark.parametrize(("value", "found"), [("group", "a group"), (TEXT, "text of shape (2,)")])
+def test_other_keys_of_the_wrong_kind(product, tmp_path, key, value, found):
+    path = edit(product, tmp_path / "p.h5", put(key, value))
+    with pytest.warns(UserWarning, match=rf"{key}.*left out.*drop_variables") as caught:
+        opened(path)
+    assert found in str(caught[0].message)
+    assert any(key in one for one in unknown(path))
+    name = next(one.name for one in KEYS if key in one.spellings)
+    opened(path, drop_variables=name).close()
+
+
+def unknown(path):
+    file = HDF5File(path)
+    try:
+        group = file.group()
+        return ptychodus_keys.unknown(
+            group, file.group("raw_data") if "raw_data" in group.groups else None
+        )
+    finally:
+        file.close()
+
+
+@pytest.mark.parametrize("key", ["xcoords", "ycoords_start", "diffraction", "scan_index"])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("group", "a group"),
+        (TEXT, "text"),
+        (np.zeros(40, "c8"), "complex64"),
+        (np.zeros((40, 1)), "(40, 1)"),
+        (np.zeros(7), "7"),
+    ],
+)
+def test_raw_members_of_the_wrong_kind(product, tmp_path, key, value, said):
+    path = edit(product, tmp_path / "p.h5", put(f"raw_data/{key}", value))
+    with pytest.warns(UserWarning, match=rf"/raw_data/{key}.*left out") as caught:
+        ds = opened(path)
+    assert said in str(caught[0].message)
+    assert len(caught) == 1
+    kept = [v.encoding["pixel_numbers"] for v in ds.variables.values() if v.dims == ("position",)
+            and "pixel_numbers" in v.encoding]  # fmt: skip
+    assert all(numbers.shape == (40,) and numbers.dtype.kind == "f" for numbers in kept)
+    if said in {"a group", "text"}:
+        assert any(f"raw_data/{key}" in one or key in one for one in unknown(path))
+
+
+@pytest.mark.parametrize("value", [[1.0], h5py.SoftLink("/nowhere")])
+def test_raw_data_that_are_no_group(product, tmp_path, value):
+    path = edit(product, tmp_path / "p.h5", put("raw_data", value))
+    with pytest.warns(UserWarning, match="'/raw_data' is no group"):
+        assert "diffraction" not in opened(path)
+    assert any("raw_data" in one for one in unknown(path))
+
+
+@pytest.mark.parametrize(
+    "value", [np.array(["pixel"], dtype=h5py.string_dtype()), 3.0, "elsewhere"]
+)
+def test_what_is_no_origin(product, tmp_path, value):
+    path = edit(product, tmp_path / "p.h5", set_attribute("pixel_origin", value, "raw_data"))
+    assert "pixel_origin" not in opened(path).attrs
+
+
+@pytest.mark.parametrize("value", ["corner", "pixel", "center", "world"])
+def test_origins_of_raw_data(product, tmp_path, value):
+    path = edit(product, tmp_path / "p.h5", set_attribute("pixel_origin", value, "raw_data"))
+    assert opened(path).attrs["pixel_origin"] == value
+
+
+@pytest.mark.parametrize("place", ["object", "probe"])
+@pytest.mark.parametrize("value", [0.0, -1e-9, np.nan])
+def test_pixel_sizes_that_are_none(product, tmp_path, place, value):
+    path = edit(product, tmp_path / "p.h5", set_attribute("pixel_width_m", value, place))
+    said = rf"{place}\.attrs\['pixel_width_m'\].*assign_pixel_size\({place}="
+    with pytest.warns(UserWarning, match=said) as caught:
+        ds = opened(path)
+    assert len(caught) == 1
+    np.testing.assert_equal(float(ds[f"{place}_pixel_width"].data.magnitude), value)
+    assert f"{place}_x" not in ds.coords
+    assert ds[f"{place}_y"].size
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.arange(40, dtype="u8"), np.arange(40)),
+        (np.arange(40, dtype="f4"), np.arange(40)),
+        (np.full(40, 2**63, "u8"), "18446744073709551615|9223372036854775808"),
+        (np.full(40, 0.5), "0.5"),
+        (np.full(40, np.nan), "nan"),
+        (np.full(40, 1e300), "1e\\+300"),
+        (np.zeros(40, "c8"), "complex64"),
+    ],
+)
+def test_indexes(product, tmp_path, value, expected):
+    path = edit(product, tmp_path / "p.h5", put("probe_position_indexes", value))
+    if isinstance(expected, str):
+        with pytest.raises(InvalidDataError, match=rf"probe_position_indexes.*({expected})"):
+            opened(path)
+    else:
+        found = opened(path).position_index
+        assert found.dtype == np.int64
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("value", [True, 8000 + 5j, "far", np.ones(2), h5py.Empty("f8")])
+def test_scalars_that_are_no_numbers(product, tmp_path, value):
+    path = edit(product, tmp_path / "p.h5", set_attribute("exposure_time_s", value))
+    with pytest.raises(InvalidDataError, match=r"exposure_time_s.*no number"):
+        opened(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(np.array([b"Run"]), "Run"), (np.bytes_(b"\xffb"), "\ufffdb"), ("", "")]
+)
+def test_names(product, tmp_path, value, expected):
+    assert opened(edit(product, tmp_path / "p.h5", set_attribute("name", value))).name == expected
+
+
+@pytest.mark.filterwarnings("error")
+def test_two_spellings_that_are_no_number_agree(product, tmp_path):
+    def change(file):
+        file.attrs["photon_energy_eV"] = np.nan
+        file.attrs["probe_energy_eV"] = np.array([np.nan])
+
+    assert np.isnan(opened(edit(product, tmp_path / "p.h5", change)).photon_energy.data.magnitude)
+
+
+@pytest.mark.parametrize("key", ["scan_index", "bad_pixels"])
+def test_in_the_root_and_in_raw_data(product, tmp_path, key):
+    def change(file):
+        shape = file["raw_data/diffraction"].shape
+        value = np.arange(40) if key == "scan_index" else np.zeros(shape[1:], bool)
+        file.attrs["ptyxr_defaults"] = ""
+        put(key, value)(file)
+        put(f"raw_data/{key}", value)(file)
+
+    path = edit(product, tmp_path / "p.h5", change)
+    opened(path)
+
+    def differ(file):
+        file[key][0] = 1
+
+    with pytest.warns(UserWarning, match=rf"/raw_data/{key}.*'{key}' differ"):
+        opened(edit(path, tmp_path / "q.h5", differ))
+
+
+def test_the_rank_of_one_axis_is_said(product, tmp_path):
+    path = edit(product, tmp_path / "p.h5", put("probe_position_indexes", np.zeros((40, 1), int)))
+    with pytest.raises(InvalidDataError, match=r"position_indexes.*expected \(position,\)"):
+        opened(path)
+
+
+def test_raw_data_through_a_link_out_of_the_file(product, tmp_path):
+    def change(file):
+        del file["raw_data"]
+        file["bridge"] = h5py.ExternalLink(str(product), "/raw_data")
+        file["raw_data"] = h5py.SoftLink("/bridge")
+
+    with pytest.raises(ExternalDataError, match="leads out"):
+        ptyxr.open_dataset(edit(product, tmp_path / "p.h5", change))
 
 
 def test_links_out_of_the_file_are_refused(product, tmp_path):

@@ -434,3 +434,105 @@ def test_any_dataset_comes_back(tmp_path, ds):
         assert getattr(read.data, "units", None) == getattr(variable.data, "units", None)
     assert again.attrs == ds.attrs
     again.close()
+
+
+# Numbers that must not become others
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (lambda ds: ds.assign_coords(position_index=ds.position_index + 0.5), "position_index"),
+        (lambda ds: ds.assign_coords(position_index=ds.position_index * np.nan), "position_index"),
+        (lambda ds: ds.assign(loss=("epoch", [1j])), "loss"),
+    ],
+)
+def test_numbers_that_would_become_others(product, tmp_path, change, key):
+    with pytest.raises(InvalidDataError, match=r"becoming others.*found (float64|complex128)"):
+        change(opened(product)).ptyxr.to_product(tmp_path / "p.h5")
+    assert not list(tmp_path.iterdir())
+    assert key
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("object", {"dtype": "f4"}),
+        ("object", {"dtype": "nonsense"}),
+        ("diffraction", {"chunksizes": (1, 2)}),
+        ("diffraction", {"compression": "nonsense"}),
+        ("diffraction", {"compression": "gzip", "compression_opts": 99}),
+    ],
+)
+def test_encodings_that_cannot_be(product, tmp_path, name, encoding):
+    with pytest.raises(PtyxrError):
+        opened(product).ptyxr.to_product(tmp_path / "p.h5", encoding={name: encoding})
+    assert not list(tmp_path.iterdir())
+
+
+def test_its_own_encoding_is_taken(product, tmp_path):
+    ds = opened(product)
+    path = ds.ptyxr.to_product(tmp_path / "p.h5", encoding={"diffraction": ds.diffraction.encoding})
+    np.testing.assert_array_equal(opened(path).diffraction, ds.diffraction)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"far_field": "no"},
+        {"photon_energy": True},
+        {"photon_energy": 1 + 2j},
+        {"photon_energy": float("nan")},
+        {"photon_energy": 10**400},
+        {"name": ["a"]},
+        {"name": "a\0b"},
+        {"comments": "\ud800"},
+    ],
+)
+def test_metadata_that_are_none(product, tmp_path, metadata):
+    with pytest.raises(PtyxrError, match=next(iter(metadata))):
+        opened(product).ptyxr.to_product(tmp_path / "p.h5", **metadata)
+
+
+def test_a_coordinate_may_be_given_as_metadata(product, tmp_path):
+    ds = opened(product)
+    for energy in (ds.photon_energy.pint.to("keV"), xr.DataArray(8.0, attrs={"units": "keV"})):
+        path = ds.ptyxr.to_product(tmp_path / "p.h5", photon_energy=energy)
+        assert float(opened(path).photon_energy.data.magnitude) == 8000
+
+
+def test_an_angle_without_unit_is_refused(product, tmp_path):
+    ds = opened(product).assign_coords(tomography_angle=Q(30, ""))
+    with pytest.raises(UnitError, match="tomography_angle"):
+        ds.ptyxr.to_product(tmp_path / "p.h5")
+
+
+@pytest.mark.parametrize(
+    ("select", "said"),
+    [({"position": 0}, r"isel\(position=\[i\]\)"), ({"object_x": 0}, r"object_x=\[i\]")],
+)
+def test_a_single_point_says_how_to_keep_its_axis(product, tmp_path, select, said):
+    one = opened(product).isel(select)
+    for call in (lambda: one.ptyxr.to_product(tmp_path / "p.h5"), one.ptyxr.to_rawdata):
+        with pytest.raises(PtyxrError, match=said):
+            call()
+
+
+def test_transposed_arrays_are_written_in_order(product, tmp_path):
+    ds = opened(product).load()
+    weights = np.random.default_rng(0).random((40, 40))
+    probe = xr.concat([ds.probe] * 40, "coherent_mode")
+    ds = ds.drop_vars("probe").assign(
+        probe=probe, opr_weights=(("position", "coherent_mode"), weights)
+    )
+    turned = ds.transpose()
+    again = opened(turned.ptyxr.to_product(tmp_path / "p.h5"))
+    for name in ("object", "probe", "opr_weights", "diffraction"):
+        np.testing.assert_array_equal(again[name], ds[name])
+
+
+def test_one_known_side_makes_a_square_pixel(npz, tmp_path):
+    raw = ptyxr.open_dataset(npz).assign_coords(object_pixel_width=Q(30, "nm/pixel"))
+    with pytest.warns(UserWarning, match="estimated: object 3e-08"):
+        path = raw.ptyxr.to_product(tmp_path / "p.h5", position_index="sequential")
+    assert opened(path).xindexes["object_y"].grid.pitch == 3e-8

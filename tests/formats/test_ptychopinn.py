@@ -16,6 +16,7 @@ import xarray as xr
 import ptyxr
 import releases
 from ptyxr.errors import FormatError, InvalidDataError, PtyxrError
+from ptyxr.validation import validate_file
 
 N, H, W = 5, 4, 6
 
@@ -362,6 +363,79 @@ def test_what_is_no_dataset(members, write, tmp_path):
         opened(write(members, xcoords=np.zeros((N, 1))))
     with pytest.raises(InvalidDataError, match=r"probeGuess.*complex"):
         opened(write(members, probeGuess=np.zeros((H, W))))
+
+
+# What is damaged
+
+
+@pytest.mark.parametrize("key", ["xcoords", "probeGuess", "diff3d", "scan_index"])
+@pytest.mark.parametrize("kind", ["damaged", "twice", "pickled"])
+def test_members_that_are_needed(members, write, key, kind):
+    if kind == "pickled":
+        path = write(members, **{key: np.array([None, "a"], dtype=object)})
+    else:
+        path = write(members, **({key: None} if kind == "damaged" else {}))
+        if kind == "twice":
+            with pytest.warns(UserWarning, match="Duplicate"):
+                append(path, f"{key}.npy", b"")
+        else:
+            append(path, f"{key}.npy", b"junk")
+    said = {
+        "damaged": "cannot be read",
+        "twice": "twice",
+        "pickled": "expected an array of numbers",
+    }
+    for open_it in (opened, ptyxr.open_dataset):
+        with pytest.raises(InvalidDataError, match=rf"{key}.*{said[kind]}"):
+            open_it(path)
+    assert not validate_file(path)
+
+
+@pytest.mark.parametrize("key", ["note", "_metadata"])
+def test_damaged_members_that_nobody_needs(members, write, key):
+    path = write(members)
+    append(path, f"{key}.npy", b"junk")
+    with pytest.warns(UserWarning, match=rf"{key}.*left out|left out.*{key}") as caught:
+        assert ptyxr.open_dataset(path).diffraction.size
+    assert len(caught) == 1
+    # The patterns here are not square.
+    assert {problem.key for problem in validate_file(path).problems} == {"diff3d", key}
+
+
+@pytest.mark.parametrize("text", [
+    '{"photon_energy_eV": 1%s}' % ("0" * 400),
+    '{"photon_energy_eV": 1%s}' % ("0" * 5000),
+    '{"photon_energy_eV": NaN, "object_center_x_m": Infinity}',
+])  # fmt: skip
+def test_numbers_of_metadata_that_are_none(members, write, text):
+    assert "photon_energy" not in opened(write(members, _metadata=np.array(text))).coords
+
+
+@pytest.mark.parametrize("pickled", [True, False])
+def test_text_of_metadata_that_is_none(members, write, pickled):
+    path = write(members, _metadata=np.array('{"comments": "a\\ud800"}'))
+    assert opened(path).attrs["comments"] == "a\ufffd"
+    path = write(members, _metadata=np.array("b\udcff", dtype=object if pickled else None))
+    assert opened(path).attrs["source_metadata"] == "b\ufffd"
+
+
+def test_modes_along_the_last_axis_are_told(members, write):
+    path = write(members, probeGuess=np.ones((H, W, 3), "c8"))
+    with pytest.warns(UserWarning, match=r"probeGuess.*\(4, 6, 3\).*4 x 6.*transpose\(2, 0, 1\)"):
+        assert opened(path).probe.shape == (1, H, W, 3)
+    opened(write(members, probeGuess=np.ones((H, H, W), "c8")))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(np.full(N, 0.5), "0.5"), (np.full(N, 2**63, "u8"), "uint64"), (np.full(N, "a"), "U1")],
+)
+def test_scan_indexes(members, write, value, said):
+    with pytest.raises(InvalidDataError, match=rf"scan_index.*{said}"):
+        opened(write(members, scan_index=value))
+    found = opened(write(members, scan_index=np.arange(N, dtype="f8"))).scan_index
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, np.arange(N))
 
 
 def test_a_file_that_changed_is_not_read(members, write):

@@ -164,3 +164,73 @@ def test_the_importer_divides_metres_by_the_pixel_size(ds, product):
         assert file["probe"].ndim == file["object"].ndim == 2
     np.testing.assert_array_equal(ds.ptyxr.to("px").position_x.data.magnitude, imported)
     np.testing.assert_array_equal(ds.ptyxr.to_rawdata(origin="world").xcoords, imported)
+
+
+def fraction_of(ds):
+    """Return where positions are on the object, as a part of its extent."""
+    return [
+        (ds[f"position_{a}"].data.magnitude - ds.xindexes[f"object_{a}"].line().center)
+        / (ds.xindexes[f"object_{a}"].line().size * ds.xindexes[f"object_{a}"].line().pitch)
+        for a in "xy"
+    ]
+
+
+@pytest.mark.parametrize("origin", ["corner", "pixel", "center"])
+@pytest.mark.parametrize(
+    "cut",
+    [
+        {},
+        {"object_x": slice(3, -4), "object_y": slice(2, None)},
+        {"object_x": slice(None, None, 2), "object_y": slice(1, None, 3)},
+    ],
+    ids=["whole", "crop", "stride"],
+)
+def test_positions_stay_on_their_place(npz, tmp_path, origin, cut):
+    raw = ptyxr.open_dataset(npz, origin=origin, object_pixel_size="50 nm", probe_pixel_size="5 nm")
+    ds = raw.isel(cut)
+    bare = ds.drop_attrs(deep=False)
+    for source in (ds, ds.ptyxr.to("m"), bare):
+        again = ptyxr.open_dataset(source.ptyxr.to_npz(tmp_path / "p.npz"))
+        for found, expected in zip(fraction_of(again), fraction_of(ds), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+        width = ds.xindexes["object_x"].line().pitch * 5e-8
+        assert again.ptyxr.to("m").xindexes["object_x"].grid.pitch == pytest.approx(width)
+
+
+def test_the_worlds_numbers_stay_the_worlds(ds, tmp_path):
+    there = ds.ptyxr.shift(x="3 um", y="-2 um")
+    path = there.ptyxr.to_npz(tmp_path / "a.npz", origin="world")
+    first = ptyxr.open_dataset(path)
+    second = ptyxr.open_dataset(first.ptyxr.to_npz(tmp_path / "b.npz"))
+    product = first.ptyxr.to("m").ptyxr.to_product(tmp_path / "c.h5", position_index="sequential")
+    third = xr.open_dataset(product, engine="ptychodus")
+    for one in (first, second, third):
+        for found, expected in zip(fraction_of(one), fraction_of(ds), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+def test_a_moved_object_is_warned_of(ds):
+    moved = ds.assign_coords(object_x=ds.object_x + Q(50, "nm")).ptyxr.quantify()
+    with pytest.warns(UserWarning, match=r"1 pixels from.*origin='corner'"):
+        kept = moved.ptyxr.to_rawdata()
+    np.testing.assert_allclose(kept.xcoords - 1, moved.ptyxr.to_rawdata(origin="corner").xcoords)
+
+
+@pytest.mark.parametrize(("dtype", "result"), [("u1", "f4"), ("u4", "f8"), ("f4", "f4")])
+def test_measurements_do_not_overflow(ds, dtype, result):
+    ds = ds.load()
+    counts = ds.assign(diffraction=xr.full_like(ds.diffraction, 200, dtype=dtype))
+    counts.diffraction.attrs["quantity"] = "amplitude"
+    squared = counts.ptyxr.to_rawdata(measurement="counts").diff3d
+    assert squared.dtype == result
+    assert (squared == 40000).all()
+    counts.diffraction.attrs["quantity"] = "counts"
+    assert counts.ptyxr.to_rawdata(measurement="amplitude").diff3d.dtype == result
+    negative = ds.assign(diffraction=ds.diffraction - 1e9)
+    negative.diffraction.attrs["quantity"] = "counts"
+    with pytest.raises(PtyxrError, match="below 0"):
+        negative.ptyxr.to_rawdata(measurement="amplitude")
+
+
+def test_it_shows_itself(ds):
+    assert repr(ds.ptyxr.to_rawdata()).startswith("<RawData: 40 positions, patterns (32, 32)")

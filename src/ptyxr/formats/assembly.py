@@ -18,7 +18,7 @@ from ptyxr.variables import unit_variable
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-__all__ = ["Assembly", "promoted"]
+__all__ = ["Assembly", "axes_text", "promoted"]
 
 #: Kinds of dtype, as numpy calls them, that an entry of the model takes.
 KINDS = {"complex": "c", "float": "fiu", "int": "iu", "bool": "b", "real": "fiub"}
@@ -69,7 +69,9 @@ class Assembly:
             Naming file, key, what was found and what was expected.
         """
         kind = SCHEMA[name].kind
-        if array.dtype.kind not in KINDS[kind] and array.shape != (0,):
+        # Whole numbers may be stored as floating point; `array` looks at each of them.
+        kinds = KINDS[kind] + ("f" if kind == "int" else "")
+        if array.dtype.kind not in kinds and array.shape != (0,):
             raise InvalidDataError(
                 "the numbers are of the wrong kind",
                 file=self.file,
@@ -107,17 +109,34 @@ class Assembly:
                 file=self.file,
                 key=key,
                 found=f"shape {array.shape}",
-                expected=f"({', '.join(dims)})",
+                expected=axes_text(dims),
             )
         self._check_lengths(key, dims, array.shape)
         described = {"long_name": entry.long_name, **(attrs or {})}
         kept = {"source": self.file, **(encoding or {})}
-        wanted = np.dtype(np.int64) if entry.kind == "int" else array.dtype
         data: Any = lazy(array)
-        if entry.role == "coordinate" and (name in dims or wanted.kind != array.dtype.kind):
-            data = array.read().astype(wanted, copy=False)
+        if entry.kind == "int" and (name in dims or array.dtype.kind != "i"):
+            data = self._integers(key, array)
         made = Variable(dims, data, described, kept)
         (self._variables if entry.role == "variable" else self._coordinates)[name] = made
+
+    def _integers(self, key: str, array: StoredArray) -> np.ndarray:
+        """Return numbers as int64, which is what the model and pandas have."""
+        values = array.read()
+        if array.dtype.kind == "f":
+            numbers = values.astype(np.float64)
+            good = (np.abs(numbers) < 2.0**63) & (np.rint(numbers) == numbers)
+        else:
+            good = values <= np.iinfo(np.int64).max
+        if not good.all():
+            raise InvalidDataError(
+                "these are no whole numbers of 64 bits with sign",
+                file=self.file,
+                key=key,
+                found=f"{array.dtype} with {values[~good].flat[0]}",
+                expected="int",
+            )
+        return values.astype(np.int64)
 
     def _check_lengths(self, key: str, dims: tuple[str, ...], shape: tuple[int, ...]) -> None:
         for dim, length in zip(dims, shape, strict=True):
@@ -156,7 +175,7 @@ class Assembly:
                 file=self.file,
                 key=key,
                 found=f"shape {values.shape}",
-                expected=f"({entry.dims[0]},)",
+                expected=axes_text(entry.dims),
             )
         self._check_lengths(key, entry.dims, values.shape)
         self._coordinates[name] = unit_variable(
@@ -214,6 +233,11 @@ class Assembly:
         if close is not None:
             ds.set_close(close)
         return ds
+
+
+def axes_text(dims: tuple[str, ...]) -> str:
+    """Return dimensions as a message shows them: ``(epoch,)``."""
+    return f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
 
 
 def promoted(array: StoredArray, rank: int) -> StoredArray:

@@ -56,11 +56,15 @@ def _inside(source: Any) -> str:
             return "a folder"
     try:
         if is_hdf5(start):
-            group = HDF5File(source).group()
-            return f"HDF5 with {sorted([*group.arrays, *group.groups])[:8] if group else 'nothing'}"
+            opened = HDF5File(source)
+            try:
+                group = opened.group()
+            finally:
+                opened.close()
+            return f"HDF5 with {sorted(group.names)[:8] if group else 'nothing'}"
         if is_zip(start):
             file = NpzFile(source)
-            return f"a zip archive with {sorted([*file.arrays, *file.objects, *file.others])[:8]}"
+            return f"a zip archive with {sorted([*file.names, *file.others])[:8]}"
     except PtyxrError as error:
         return f"a damaged file: {error.problem} ({error.found})"
     return f"bytes {start!r}" if start else "an empty or unreadable file"

@@ -8,7 +8,8 @@ import numpy as np
 from xarray.backends import BackendEntrypoint
 
 from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, warn
-from ptyxr.formats.assembly import Assembly, promoted
+from ptyxr.formats.assembly import Assembly, axes_text, promoted
+from ptyxr.formats.ptychodus_axes import decode_axes, decode_positions, number
 from ptyxr.formats.ptychodus_keys import (
     BY_NAME,
     CENTER,
@@ -27,11 +28,10 @@ from ptyxr.formats.ptychodus_keys import (
     find_dataset,
     generation,
     is_default,
+    misfit,
     unknown,
 )
 from ptyxr.formats.ptychodus_raw import decode_raw_data
-from ptyxr.frame import PIXEL_NUMBERS
-from ptyxr.grids import Grid
 from ptyxr.model import SCHEMA
 from ptyxr.storage.arrays import MemoryArray
 from ptyxr.storage.files import first_bytes
@@ -62,17 +62,12 @@ __all__ = [
 ]
 
 _RANKS: Final = {"object": 3, "probe": 4}
-
-
-def _number(value: Any, file: str, key: str) -> float:
-    array = np.asarray(value)
-    try:
-        # Some writers keep a number as an array of one.
-        return float(array.reshape(-1)[0] if array.size == 1 else array)
-    except (TypeError, ValueError) as error:
-        raise InvalidDataError(
-            "this is no number", file=file, key=key, found=repr(value), expected="a number"
-        ) from error
+#: Without these there is nothing to work with: they are refused where they are no numbers.
+_NEEDED: Final = frozenset({"object", "probe", "position_x", "position_y"})
+#: Which compounds are complex numbers.
+_COMPLEX: Final = "; a compound is one with two floating-point fields r and i of one size"
+#: What tells a product by its names; whether they are sound is seen on opening.
+_TELLING: Final = frozenset({"object", "probe", "probe_position_x_m"})
 
 
 def decode_product(
@@ -103,7 +98,7 @@ def decode_product(
         If something in it cannot be represented.
     """
     product = Assembly(group.file, drop_variables, quantify=quantify)
-    if not {"object", "probe", "probe_position_x_m"} & set(group.arrays):
+    if not _TELLING & group.names:
         raise FormatError(
             "this is no Ptychodus product",
             file=group.file,
@@ -111,21 +106,54 @@ def decode_product(
             expected="'object', 'probe', 'probe_position_x_m'",
             remedy="ptyxr.open_dataset() finds the engine by looking inside",
         )
-    group.check({s for key in KEYS if key.place == "dataset" for s in key.spellings})
+    wanted = [key for key in KEYS if key.place == "dataset" and product.wants(key.name)]
+    group.check({s for key in wanted for s in key.spellings})
+    _check_kinds(product, group, wanted)
     defaults = set(str(group.attrs.get(DEFAULTS, "")).split())
     # What someone changed since it was written is no default any more.
     attrs = {k: v for k, v in group.attrs.items() if k not in defaults or not is_default(k, v)}
-    _positions(product, group, raw)
+    decode_positions(product, group, raw)
     _arrays(product, group, defaults)
-    _object_axes(product, group, defaults)
-    _probe_axes(product, group)
+    decode_axes(product, group, defaults)
     _root_attributes(product, attrs)
     if raw is not None:
         raw.check(RAW_MEMBERS)
-        decode_raw_data(product, raw, defaults)
+        decode_raw_data(product, raw, defaults, group)
     product.detector_axes()
     product.attrs["source_format"] = "ptychodus"
     return product
+
+
+def _check_kinds(product: Assembly, group: HDF5Group, wanted: Iterable[Key]) -> None:
+    """Refuse what is needed and no array of numbers; name what is not needed, and leave it out."""
+    for key in wanted:
+        for spelling in key.spellings:
+            found = misfit(group, spelling)
+            if found is None:
+                continue
+            aside = f"drop_variables={key.name!r} leaves it out"
+            if key.name in _NEEDED:
+                kind = SCHEMA[key.name].kind
+                compound = kind == "complex" and "compound" in found
+                raise InvalidDataError(
+                    "this is no array of numbers",
+                    file=product.file,
+                    key=spelling,
+                    found=found,
+                    expected=f"an array of {kind} numbers{_COMPLEX if compound else ''}",
+                    remedy=f"Write it as such with h5py; {aside}",
+                )
+            warn(
+                f"{product.file}: {spelling!r} is {found} and no array of numbers, and is left "
+                f"out. Write it as one with h5py to have it read; {aside} without a word.",
+            )
+    if RAW_DATA not in group.groups and RAW_DATA in group.names:
+        error = group.bad.get(RAW_DATA)
+        found = misfit(group, RAW_DATA) or "a dataset" if error is None else error.problem
+        warn(
+            f"{product.file}: '/{RAW_DATA}' is no group: {found}. Patterns and pixel numbers are "
+            "left out; write them anew with ds.ptyxr.to_product().",
+        )
 
 
 def _root_attributes(product: Assembly, attrs: Mapping[str, Any]) -> None:
@@ -139,17 +167,18 @@ def _root_attributes(product: Assembly, attrs: Mapping[str, Any]) -> None:
             continue
         entry = SCHEMA[key.name]
         if entry.role == "scalar":
-            product.scalar(key.name, _number(value, product.file, key.spellings[0]))
+            product.scalar(key.name, number(value, product.file, key.spellings[0]))
         elif key.name == "far_field":
-            product.attrs[key.name] = int(bool(_number(value, product.file, "far_field")))
+            far_field = number(value, product.file, "far_field", booleans=True)
+            product.attrs[key.name] = int(bool(far_field))
         else:
-            product.attrs[key.name] = str(value)
+            # Some writers keep text as an array of one.
+            is_one = isinstance(value, np.ndarray) and value.size == 1
+            product.attrs[key.name] = str(value.flat[0] if is_one else value)
     flux = attrs.get(FLUX)
     exposure = attrs.get("exposure_time_s")
     if flux is not None and "probe_photon_count" not in attrs and exposure is not None:
-        count = _number(flux, product.file, FLUX) * _number(
-            exposure, product.file, "exposure_time_s"
-        )
+        count = number(flux, product.file, FLUX) * number(exposure, product.file, "exposure_time_s")
         product.scalar("probe_photon_count", count, source=f"{FLUX} * exposure_time_s")
     for name, value in attrs.items():
         if name in known or name in STRUCTURAL or value is None:
@@ -157,33 +186,6 @@ def _root_attributes(product: Assembly, attrs: Mapping[str, Any]) -> None:
         # netCDF takes strings and numbers only.
         is_bool = isinstance(value, (bool, np.bool_))
         product.attrs.setdefault(name, int(value) if is_bool else value)
-
-
-def _positions(product: Assembly, group: HDF5Group, raw: HDF5Group | None) -> None:
-    width, height = (_pixel(group, "object", key) for key in ("pixel_width_m", "pixel_height_m"))
-    for name in filter(product.wants, RAW_POSITIONS):
-        found = find_dataset(group.arrays, BY_NAME[name], product.file)
-        numbers = None
-        if raw is not None and RAW_POSITIONS[name] in raw.arrays:
-            numbers = raw.arrays[RAW_POSITIONS[name]].read()
-        encoding = {} if numbers is None else {PIXEL_NUMBERS: numbers}
-        if found is not None:
-            product.check_kind(name, found[0], found[1])
-            values = found[1].read().astype(float, copy=False)
-            product.coordinate(name, found[0], values, encoding=encoding)
-        elif numbers is not None and name.startswith("nominal"):
-            refined = name.removeprefix("nominal_")
-            pixel = width if name.endswith("x") else height
-            positions = group.arrays.get(BY_NAME[refined].spellings[0])
-            start = raw.arrays.get(RAW_POSITIONS[refined]) if raw is not None else None
-            if pixel is None or positions is None or start is None:
-                continue
-            at, refined_numbers = positions.read(), start.read()
-            if not at.shape == refined_numbers.shape == numbers.shape:
-                continue
-            same = np.array_equal(refined_numbers * pixel, at)
-            values = numbers * pixel if same else at + (numbers - refined_numbers) * pixel
-            product.coordinate(name, f"/raw_data/{RAW_POSITIONS[name]}", values, encoding=encoding)
 
 
 def _arrays(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
@@ -215,6 +217,7 @@ def _arrays(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
         elif key.name == "epoch" and array.shape != (product.size("epoch"),):
             _lengths_differ(product.file, spelling, array.shape)
         else:
+            product.check_kind(key.name, spelling, array)
             rank = _RANKS.get(key.name, len(entry.dims))
             if key.name in _RANKS and len(array.shape) < 2:
                 raise InvalidDataError(
@@ -222,7 +225,7 @@ def _arrays(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
                     file=product.file,
                     key=spelling,
                     found=f"shape {array.shape}",
-                    expected=f"({', '.join(entry.dims)})",
+                    expected=axes_text(entry.dims),
                 )
             product.array(key.name, spelling, promoted(array, rank), encoding=encoding)
 
@@ -272,48 +275,6 @@ def _weights_in_attribute(product: Assembly, group: HDF5Group) -> None:
         stored,
         dims=_weight_dims(product, stored.shape),
     )
-
-
-def _pixel(group: HDF5Group, array: str, key: str) -> float | None:
-    """Return a positive, finite pixel size in metres from the attributes of an array, or None."""
-    value = group.arrays[array].attrs.get(key) if array in group.arrays else None
-    if value is None:
-        return None
-    size = _number(value, group.file, f"{array}.attrs[{key!r}]")
-    return size if np.isfinite(size) and size > 0 else None
-
-
-def _object_axes(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
-    array = group.arrays.get("object")
-    if array is None:
-        return
-    sizes = dict(zip(("object_y", "object_x"), array.shape[-2:], strict=False))
-    for name, key in (("object_x", "pixel_width_m"), ("object_y", "pixel_height_m")):
-        pixel = _pixel(group, "object", key)
-        if pixel is None:
-            continue
-        product.scalar(f"object_{key.removesuffix('_m')}", pixel)
-        center = array.attrs.get(CENTER[name])
-        if center is None or name not in sizes or f"object.{CENTER[name]}" in defaults:
-            continue
-        center = _number(center, group.file, f"object.attrs[{CENTER[name]!r}]")
-        if np.isfinite(center) and sizes[name]:
-            product.axis(name, Grid(center, pixel, sizes[name], "meter"))
-
-
-def _probe_axes(product: Assembly, group: HDF5Group) -> None:
-    array = group.arrays.get("probe")
-    if array is None:
-        return
-    sizes = dict(zip(("probe_y", "probe_x"), array.shape[-2:], strict=False))
-    for name, key in (("probe_x", "pixel_width_m"), ("probe_y", "pixel_height_m")):
-        # Ptychodus itself takes the object's where a probe has none.
-        pixel = _pixel(group, "probe", key) or _pixel(group, "object", key)
-        if pixel is None:
-            continue
-        product.scalar(f"probe_{key.removesuffix('_m')}", pixel)
-        if sizes.get(name):
-            product.axis(name, Grid(0.0, pixel, sizes[name], "meter"))
 
 
 def _groups(file: HDF5File) -> tuple[HDF5Group, HDF5Group | None]:
@@ -398,4 +359,4 @@ class PtychodusBackend(BackendEntrypoint):
                 file.close()
         except (PtyxrError, OSError):
             return False
-        return group is not None and {"object", "probe", "probe_position_x_m"} <= set(group.arrays)
+        return group is not None and group.names >= _TELLING

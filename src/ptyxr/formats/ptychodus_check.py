@@ -20,7 +20,7 @@ from ptyxr.formats.ptychodus import PtychodusBackend
 from ptyxr.formats.ptychodus_check_attributes import AttributeCheck
 from ptyxr.formats.ptychodus_check_base import ARRAYS, NEEDED, REWRITE
 from ptyxr.formats.ptychodus_check_frame import FrameCheck
-from ptyxr.formats.ptychodus_keys import BY_NAME, KEYS, LAYER_DISTANCE, RAW_DATA
+from ptyxr.formats.ptychodus_keys import BY_NAME, KEYS, LAYER_DISTANCE, RAW_DATA, misfit
 from ptyxr.formats.ptychodus_source import check_source
 from ptyxr.report import Findings, Report
 from ptyxr.storage.arrays import MemoryArray
@@ -94,7 +94,12 @@ class _Product(AttributeCheck):
                 continue
             spelling = key.spellings[0]
             if spelling in (*self.group.groups, *self.group.others):
-                self.error(spelling, "this is no dataset", expected="a dataset")
+                self.error(
+                    spelling,
+                    "this is no dataset",
+                    found=misfit(self.group, spelling),
+                    expected="a dataset",
+                )
             elif spelling in self.group.arrays:
                 array = self.group.arrays[spelling]
                 self.form(spelling, array, *ARRAYS[key.name])
@@ -261,7 +266,7 @@ def check_product_file(path: Any, open_source: OpenSource | None = None) -> Repo
         group = file.group()
         if group is None:
             raise FormatError("the file has no root group")
-        if not {"object", "probe", "probe_position_x_m"} & {*group.arrays, *group.bad}:
+        if not {"object", "probe", "probe_position_x_m"} & group.names:
             raise FormatError(
                 "this is no Ptychodus product",
                 found=f"datasets {sorted(group.arrays)[:8]}",

@@ -34,6 +34,7 @@ __all__ = [
     "find_attribute",
     "find_dataset",
     "generation",
+    "misfit",
     "unknown",
 ]
 
@@ -130,6 +131,9 @@ RAW_MEMBERS: Final = frozenset(
     {*RAW_POSITIONS.values(), "diffraction", "scan_index", "bad_pixels", "_metadata"}
 )
 
+#: Kinds of dtype that are numbers, as numpy calls them.
+_NUMBERS: Final = "fiubc"
+
 #: Root attributes that describe the file and not the experiment: the writer makes them anew.
 STRUCTURAL: Final = frozenset(
     {"format_id", "format_version", "bundle_version", "contains_raw_data", DEFAULTS}
@@ -178,8 +182,46 @@ def generation(group: HDF5Group) -> str:
     return "a part of a product, of no release that can be told"
 
 
-def unknown(group: HDF5Group) -> list[str]:
-    """Return what stands in the root of a product that the key table does not know."""
+def describe(array: HDF5Array) -> str:
+    """Say in a few words what an array holds."""
+    import h5py
+
+    what = str(array.dtype)
+    if array.dtype.names is not None:
+        what = f"a compound of the fields {', '.join(map(repr, array.dtype.names))}"
+    elif array.dtype.kind in "SU" or h5py.check_string_dtype(array.dtype) is not None:
+        what = "text"
+    return f"{what} of shape {array.shape}"
+
+
+def misfit(group: HDF5Group, name: str) -> str | None:
+    """Return what stands under a name instead of an array of numbers, or None.
+
+    Parameters
+    ----------
+    group : HDF5Group
+        Where the name is looked for.
+    name : str
+        A name that should be a dataset.
+    """
+    if name in group.groups:
+        return "a group"
+    if name in group.others:
+        return "neither group nor dataset"
+    array = group.arrays.get(name)
+    return None if array is None or array.dtype.kind in _NUMBERS else describe(array)
+
+
+def unknown(group: HDF5Group, raw: HDF5Group | None = None) -> list[str]:
+    """Return what ptyxr leaves out of a product: what it does not know, and what is no numbers.
+
+    Parameters
+    ----------
+    group : HDF5Group
+        The root of the product.
+    raw : HDF5Group or None
+        Its group ``/raw_data``.
+    """
     known = {s for key in KEYS if key.place == "root" for s in key.spellings} | STRUCTURAL | {FLUX}
     datasets = {s for key in KEYS if key.place == "dataset" for s in key.spellings}
     found = [f"attribute {name!r}" for name in group.attrs if name not in known]
@@ -187,7 +229,15 @@ def unknown(group: HDF5Group) -> list[str]:
         f"dataset {name!r}" for name in group.arrays if name not in datasets | {LAYER_DISTANCE}
     ]
     found += [f"group {name!r}" for name in group.groups if name != RAW_DATA]
-    return found + [f"{name!r}, neither group nor dataset" for name in group.others]
+    found += [f"{name!r}, neither group nor dataset" for name in group.others]
+    for name in sorted(datasets & set(group.arrays)):
+        if what := misfit(group, name):
+            found.append(f"dataset {name!r}, which is {what}")
+    for name in sorted(RAW_MEMBERS - {"_metadata"}):
+        if raw is not None and (what := misfit(raw, name)):
+            found.append(f"'/{RAW_DATA}/{name}', which is {what}")
+    bad = (f"{error.key or name!r}: {error.problem}" for name, error in group.bad.items())
+    return [*found, *bad]
 
 
 def _disagree(file: str, newer: str, older: str) -> None:
@@ -197,13 +247,20 @@ def _disagree(file: str, newer: str, older: str) -> None:
     )
 
 
+def _same(value: Any, other: Any) -> bool:
+    """Tell whether two attributes are one; a number may be kept as an array of one."""
+    one, two = np.ravel(value), np.ravel(other)
+    numbers = one.dtype.kind in _NUMBERS and two.dtype.kind in _NUMBERS
+    return np.array_equal(one, two, equal_nan=numbers)
+
+
 def find_attribute(attrs: Mapping[str, Any], key: Key, file: str) -> Any:
     """Return an attribute in its newest spelling, or None; warn where two spellings differ."""
     found = [s for s in key.spellings if attrs.get(s) is not None]
     if not found:
         return None
     for older in found[1:]:
-        if not np.array_equal(attrs[found[0]], attrs[older]):
+        if not _same(attrs[found[0]], attrs[older]):
             _disagree(file, found[0], older)
     return attrs[found[0]]
 
@@ -212,8 +269,7 @@ def find_dataset(
     arrays: Mapping[str, HDF5Array], key: Key, file: str
 ) -> tuple[str, HDF5Array] | None:
     """Return a dataset of numbers with its newest spelling, or None; warn where two differ."""
-    kinds = "fiubc"
-    found = [s for s in key.spellings if s in arrays and arrays[s].dtype.kind in kinds]
+    found = [s for s in key.spellings if s in arrays and arrays[s].dtype.kind in _NUMBERS]
     if not found:
         return None
     newest = arrays[found[0]]

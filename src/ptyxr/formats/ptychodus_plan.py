@@ -18,7 +18,7 @@ from ptyxr.formats.ptychodus_keys import (
     STRUCTURAL,
 )
 from ptyxr.formats.registration import pixel_numbers
-from ptyxr.frame import pixel_length
+from ptyxr.frame import written_pixel
 from ptyxr.model import AXES, SCHEMA
 from ptyxr.storage.hdf5_writer import storage_options
 from ptyxr.units import METER, parse
@@ -65,7 +65,7 @@ def plan_root(plan: Plan, ds: Dataset, defaults: list[str]) -> None:
             if value is None and key.name == "polarization":
                 continue  # absent is how a product says unpolarized
             if value is not None:
-                value = np.bool_(value) if key.name == "far_field" else str(value)
+                value = np.bool_(value) if key.name == "far_field" else _text(key.name, value)
         if value is None:
             default = {"far_field": np.True_}.get(
                 key.name, "" if key.name in TEXTS else np.float64(0)
@@ -74,17 +74,38 @@ def plan_root(plan: Plan, ds: Dataset, defaults: list[str]) -> None:
             value = default
         plan.attrs.update(dict.fromkeys(key.written, value))
     for name, value in ds.attrs.items():
-        known = str(name) in SCHEMA or str(name) in STRUCTURAL or str(name) in plan.attrs
-        if not known:
+        ours = str(name) in SCHEMA and SCHEMA[str(name)].role == "attribute"
+        if not (ours or str(name) in STRUCTURAL or str(name) in plan.attrs):
             _plan_attribute(plan, str(name), value)
 
 
+def _text(name: str, value: object) -> str:
+    """Return what HDF5 can keep as a string."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="replace")
+    if not isinstance(value, str):
+        raise InvalidDataError("this is no text", key=name, found=repr(value), expected="text")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidDataError("this is no text", key=name, found=repr(value)) from error
+    if "\0" in value:
+        raise InvalidDataError("HDF5 keeps no text with a NUL in it", key=name, found=repr(value))
+    return value
+
+
 def _plan_attribute(plan: Plan, name: str, value: Any) -> None:
-    if isinstance(value, str) or np.asarray(value).dtype.kind in "fiubcSU":
-        array = np.asarray(value)
-        if isinstance(value, str) or (array.dtype.kind != "U" and array.nbytes <= ATTRIBUTE_BYTES):
-            plan.attrs[name] = value
-            return
+    if isinstance(value, str):
+        plan.attrs[name] = _text(name, value)
+        return
+    array = np.asarray(value)
+    texts = array.dtype.kind in "UO" and all(isinstance(item, str) for item in array.flat)
+    if texts:
+        plan.attrs[name] = [_text(name, str(item)) for item in array.flat]
+        return
+    if array.dtype.kind in "fiubcS" and array.nbytes <= ATTRIBUTE_BYTES:
+        plan.attrs[name] = value
+        return
     warn(
         f"the attribute {name!r} of type {type(value).__name__} cannot stand in a product and is "
         "left out. Strings and numbers can.",
@@ -157,6 +178,7 @@ def plan_probe(plan: Plan, ds: Dataset, encoding: dict[str, Mapping[str, Any]]) 
     if "opr_weights" not in ds:
         return
     weights = ds["opr_weights"].variable
+    weights = weights.transpose("position", "opr_entry", ..., missing_dims="ignore")
     if weights.ndim != 2 or weights.dtype.kind not in "fiu":
         raise InvalidDataError(
             "OPR weights are real numbers by scan point and coherent mode",
@@ -175,12 +197,7 @@ def plan_probe(plan: Plan, ds: Dataset, encoding: dict[str, Mapping[str, Any]]) 
 
 def _pixel(ds: Dataset, name: str) -> float:
     """Return the pixel size of an axis as it stands in the dataset, in metres."""
-    size = pixel_length(ds, name)
-    if name in ds.variables:
-        grid = axis(ds, name).line()
-        told = 1.0 if size is None else grid.pitch / size
-        if size is None or abs(told - 1) * grid.size > 1e-6:
-            return grid.pitch
+    size = written_pixel(ds, name)
     if size is None:
         raise MissingDataError("the pixel size is not known", key=AXES[name].pixel_size)
     return size
@@ -256,7 +273,7 @@ def plan_losses(plan: Plan, ds: Dataset, defaults: list[str]) -> None:
     epochs = BY_NAME["epoch"].spellings[0]
     spellings = BY_NAME["loss"].written
     if "loss" in ds:
-        values = np.asarray(ds["loss"].values, dtype=np.float64)
+        values = np.asarray(ds["loss"].values)
     else:
         values = np.empty(0)
         defaults.extend(spellings)
@@ -320,12 +337,13 @@ def plan_the_rest(
     if "bad_pixels" in ds:
         given = encoding.pop("bad_pixels", {})
         path = f"{RAW_DATA}/bad_pixels" if raw_data else "bad_pixels"
-        planned = plan.array(path, ds["bad_pixels"].variable, np.bool_)
+        bad = ds["bad_pixels"].variable.transpose(*SCHEMA["bad_pixels"].dims)
+        planned = plan.array(path, bad, np.bool_)
         planned.options = storage_options("bad_pixels", given)
     known = set(SCHEMA) | set(map(str, ds.xindexes))
     left = sorted(str(name) for name in ds.variables if name not in known)
     if left:
         warn(
             f"a product has no place for {', '.join(map(repr, left))}; they are left out. "
-            "ds.to_netcdf() and ds.to_zarr() keep everything.",
+            "ds.ptyxr.dequantify().to_netcdf(...) and .to_zarr(...) keep everything.",
         )

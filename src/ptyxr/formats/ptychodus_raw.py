@@ -4,21 +4,72 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ptyxr.errors import warn
-from ptyxr.formats.ptychodus_keys import RAW_DATA
+from ptyxr.formats.assembly import KINDS, axes_text
+from ptyxr.formats.ptychodus_keys import (
+    BY_NAME,
+    RAW_DATA,
+    RAW_POSITIONS,
+    describe,
+    find_dataset,
+    misfit,
+)
 from ptyxr.frame import ORIGINS
 from ptyxr.model import SCHEMA
+from ptyxr.storage.files import clean_text
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ptyxr.formats.assembly import Assembly
-    from ptyxr.storage.hdf5 import HDF5Group
+    from ptyxr.storage.hdf5 import HDF5Array, HDF5Group
 
-__all__ = ["decode_raw_data"]
+__all__ = ["decode_raw_data", "raw_array"]
 
 
-def decode_raw_data(product: Assembly, raw: HDF5Group, defaults: set[str]) -> None:
+def raw_array(
+    product: Assembly, raw: HDF5Group | None, name: str, points: int | None
+) -> HDF5Array | None:
+    """Return a member of ``/raw_data``, or None; warn where it cannot be what it is said to be.
+
+    Parameters
+    ----------
+    product : Assembly
+        The dataset in the making.
+    raw : HDF5Group or None
+        The group.
+    name : str
+        Name in the model.
+    points : int or None
+        How many scan points there are, where that is known.
+    """
+    if raw is None:
+        return None
+    key = RAW_POSITIONS.get(name, name)
+    entry = SCHEMA[name]
+    array, found = raw.arrays.get(key), misfit(raw, key)
+    wanted = f"{entry.kind} of {axes_text(entry.dims)}"
+    if found is None and array is not None and array.shape != (0,):
+        # Whole numbers in floating point are looked at one by one, when they are taken.
+        kinds = KINDS[entry.kind] + ("f" if entry.kind == "int" else "")
+        if array.dtype.kind not in kinds or len(array.shape) != len(entry.dims):
+            found = describe(array)
+    if found is not None:
+        warn(
+            f"{product.file}: '/{RAW_DATA}/{key}' is {found} where {wanted} is expected, and is "
+            "left out. Write it as such with h5py to have it read.",
+        )
+        return None
+    if array is None or entry.dims[0] != "position" or points in (None, array.shape[0]):
+        return array
+    warn(
+        f"{product.file}: '/{RAW_DATA}/{key}' of shape {array.shape} does not go with {points} "
+        f"scan points and is left out; group='/{RAW_DATA}' opens it.",
+    )
+    return None
+
+
+def decode_raw_data(product: Assembly, raw: HDF5Group, defaults: set[str], root: HDF5Group) -> None:
     """Put into a dataset what stands in ``/raw_data`` beside the pixel numbers.
 
     Parameters
@@ -29,43 +80,58 @@ def decode_raw_data(product: Assembly, raw: HDF5Group, defaults: set[str]) -> No
         The group.
     defaults : set of str
         Keys that were written only as defaults.
+    root : HDF5Group
+        The root of the product, where some of it may stand too.
     """
-    if raw.attrs.get("pixel_origin") in ORIGINS:
-        product.attrs["pixel_origin"] = str(raw.attrs["pixel_origin"])
+    origin = raw.attrs.get("pixel_origin")
+    if isinstance(origin, str) and origin in (*ORIGINS, "world"):
+        product.attrs["pixel_origin"] = origin
     metadata = raw.attrs.get("_metadata")
     if metadata is None and "_metadata" in raw.arrays and raw.arrays["_metadata"].shape == ():
         stored: Any = raw.arrays["_metadata"].read()
         metadata = stored[()]
-        metadata = metadata.decode("utf-8", "replace") if isinstance(metadata, bytes) else metadata
-    if isinstance(metadata, str):
-        product.attrs["source_metadata"] = metadata
+    if isinstance(metadata, (str, bytes)):
+        product.attrs["source_metadata"] = clean_text(metadata)
     points = product.size("position")
-    for name, key in (
-        ("diffraction", "diffraction"),
-        ("scan_index", "scan_index"),
-        ("bad_pixels", "bad_pixels"),
-    ):
-        array = raw.arrays.get(key)
-        if array is None or f"{RAW_DATA}/{key}" in defaults or not product.wants(name):
+    for name in ("diffraction", "scan_index", "bad_pixels"):
+        if f"{RAW_DATA}/{name}" in defaults or not product.wants(name):
             continue
-        if SCHEMA[name].dims[0] == "position" and array.shape[:1] != (points,):
-            warn(
-                f"{product.file}: '/raw_data/{key}' of shape {array.shape} does not go with "
-                f"{points} scan points and is left out; group='/raw_data' opens it.",
-            )
+        array = raw_array(product, raw, name, points)
+        if array is None:
             continue
+        _compare(product, array, name, root, defaults)
         attrs = {}
         if name == "diffraction":
             attrs = {
-                "quantity": str(array.attrs.get("quantity", _quantity(array.dtype))),
-                "original_axis_order": str(array.attrs.get("original_axis_order", "NHW")),
+                "quantity": _text(array, "quantity") or _quantity(array.dtype),
+                "original_axis_order": _text(array, "original_axis_order") or "NHW",
             }
         encoding = dict(array.encoding)
         if "chunksizes" in encoding:
             encoding["preferred_chunks"] = dict(
                 zip(SCHEMA[name].dims, encoding["chunksizes"], strict=False)
             )
-        product.array(name, f"/raw_data/{key}", array, attrs=attrs, encoding=encoding)
+        product.array(name, f"/{RAW_DATA}/{name}", array, attrs=attrs, encoding=encoding)
+
+
+def _compare(
+    product: Assembly, array: HDF5Array, name: str, root: HDF5Group, defaults: set[str]
+) -> None:
+    """Warn where the root has the same thing, and has it differently."""
+    found = find_dataset(root.arrays, BY_NAME[name], product.file) if name in BY_NAME else None
+    if found is None or found[0] in defaults:
+        return
+    if found[1].shape != array.shape or not np.array_equal(found[1].read(), array.read()):
+        key = f"/{RAW_DATA}/{name}"
+        warn(
+            f"{product.file}: {key!r} and {found[0]!r} differ; {key!r} is taken. "
+            "Rewrite the file with ds.ptyxr.to_product() to bring them together.",
+        )
+
+
+def _text(array: HDF5Array, name: str) -> str | None:
+    value = array.attrs.get(name)
+    return value if isinstance(value, str) else None
 
 
 def _quantity(dtype: np.dtype[Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from xarray.core.indexing import BasicIndexer
+from xarray import Variable
 
 from ptyxr.errors import PtyxrError
 from ptyxr.formats.checks import Check
@@ -13,6 +13,8 @@ from ptyxr.formats.ptychodus_check_base import LINKS
 from ptyxr.formats.ptychodus_check_frame import pixel_offset
 from ptyxr.formats.ptychodus_keys import BY_NAME, RAW_DATA, RAW_POSITIONS
 from ptyxr.grids import TOLERANCE
+from ptyxr.storage.arrays import lazy
+from ptyxr.storage.streams import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,30 +162,29 @@ class _Source(Check):
                 self.exception(error, key)
 
     def diffraction(self) -> None:
-        """Compare the shapes of the patterns, and the first, the middle and the last of them."""
+        """Compare the patterns, block by block: a stack may be larger than memory."""
         source, product = self.members.get("diff3d"), self.raw.get("diffraction")
         key = f"/{RAW_DATA}/diffraction"
         if source is None:
+            if product is not None:
+                self.warning(key, "the source has no patterns to compare these with")
             return
         if product is None:
             self.warning(key, "the patterns of the source are not in the product")
         elif source.shape != product.shape:
             problem = "the shape is not that of 'diff3d' in the source"
             self.error(key, problem, found=product.shape, expected=source.shape)
-        elif source.shape and source.shape[0]:
-            last = source.shape[0] - 1
+        elif len(source.shape) == 3:
             try:
-                differ = [
-                    frame
-                    for frame in sorted({0, last // 2, last})
-                    if not np.array_equal(_frame(source, frame), _frame(product, frame))
-                ]
+                differ = _different_rows(source, product)
             except (PtyxrError, OSError, ValueError, TypeError, MemoryError) as error:
                 self.exception(error, key)
                 return
             if differ:
+                some = ", ".join(map(str, differ[:5])) + (", …" if len(differ) > 5 else "")
                 problem = "the patterns are not those of 'diff3d' in the source"
-                self.error(key, problem, found=f"patterns {differ} differ")
+                found = f"{len(differ)} of {source.shape[0]} differ: {some}"
+                self.error(key, problem, found=found)
 
 
 def _close(found: np.ndarray, expected: np.ndarray) -> bool:
@@ -201,8 +202,13 @@ def _planes(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-def _frame(array: StoredArray, number: int) -> np.ndarray:
-    """Read one pattern: a stack may be larger than memory."""
-    values: np.ndarray = array[BasicIndexer((number, *(slice(None),) * (len(array.shape) - 1)))]
-    # NaN marks what was not measured, and is equal to itself here.
-    return np.asarray(np.nan_to_num(values, nan=-1.0))
+def _different_rows(source: StoredArray, product: StoredArray) -> list[int]:
+    """Return the numbers of the patterns that differ; NaN marks what was not measured."""
+    dims = ("position", "detector_y", "detector_x")
+    stored = Variable(dims, lazy(product))
+    rows: list[int] = []
+    for key, expected in blocks(Variable(dims, lazy(source))):
+        found = np.asarray(stored[key].data)
+        same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+        rows += (np.flatnonzero(~same.all(axis=(1, 2))) + key[0].start).tolist()
+    return rows

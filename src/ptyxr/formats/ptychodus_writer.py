@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from ptyxr.coordinates import replace_coordinates
 from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError, warn
 from ptyxr.formats.ptychodus_keys import DEFAULTS, FORMAT_ID, FORMAT_VERSION, KEYS
@@ -17,7 +19,7 @@ from ptyxr.formats.ptychodus_plan import (
     plan_root,
     plan_the_rest,
 )
-from ptyxr.formats.registration import in_pixels
+from ptyxr.formats.registration import check_positions, in_pixels
 from ptyxr.frame import (
     assign_pixel_size,
     make_scalar,
@@ -69,8 +71,12 @@ def with_metadata(ds: Dataset, metadata: Mapping[str, object]) -> Dataset:
         if value is None:
             continue
         if name in TEXTS:
-            attrs[name] = str(value)
+            attrs[name] = value
         elif name == "far_field":
+            if not isinstance(value, (bool, int, np.bool_, np.integer)):
+                raise InvalidDataError(
+                    "this is neither true nor false", key=name, found=repr(value), expected="a bool"
+                )
             attrs[name] = int(bool(value))
         else:
             unit = str(SCHEMA[name].unit)
@@ -98,9 +104,11 @@ def with_pixel_sizes(ds: Dataset) -> tuple[Dataset, list[str]]:
     estimated: list[str] = []
     given: dict[str, tuple[float, float]] = {}
     if None in known["object"]:
-        width, height = (size or ESTIMATED["object"] for size in known["object"])
+        # Where one side is known, the pixel is taken to be square.
+        guess = next((size for size in known["object"] if size), ESTIMATED["object"])
+        width, height = (size or guess for size in known["object"])
         given["object"] = (width, height)
-        estimated.append(f"object {ESTIMATED['object']:g} m")
+        estimated.append(f"object {guess:g} m")
     if None in known["probe"]:
         width, height = ESTIMATED["probe"], ESTIMATED["probe"]
         if "object" not in given:
@@ -122,6 +130,7 @@ def _need(ds: Dataset) -> None:
     for name in ("probe", "position_x", "position_y"):
         if name not in ds.variables:
             raise MissingDataError("a product needs this, and the dataset has none", key=name)
+    check_positions(ds)
     for name in ("object", "probe"):
         entry = SCHEMA[name]
         if set(ds[name].dims) - set(entry.dims) or ds[name].dtype.kind != "c":
@@ -182,7 +191,8 @@ def encode_product(
         plan.attrs[DEFAULTS] = " ".join(defaults)
     warn_outside(
         moved,
-        "ds.ptyxr.register() moves the object under its positions."
+        "ds.ptyxr.register() moves a misplaced object under its positions; of a cropped one, "
+        "select the positions too."
         if object_center is None
         else "Without object_center, the centre is written that belongs to the positions.",
     )
@@ -202,6 +212,8 @@ def to_product(
     **metadata: object,
 ) -> Any:
     """Write a product; see the accessor's method of this name."""
+    if mode not in ("w", "x"):
+        raise PtyxrError("no such mode", key="mode", found=repr(mode), expected="'w' or 'x'")
     target = target_path(path)
     if target.suffix.lower() == ".npz":
         raise PtyxrError(

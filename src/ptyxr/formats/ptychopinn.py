@@ -94,7 +94,7 @@ def from_rawdata(
 
 def unknown(file: NpzFile) -> list[str]:
     """Return the members of an NPZ file that PtychoPINN has no name for."""
-    return sorted((file.arrays.keys() | file.objects.keys()) - KNOWN - LEFT_ALONE) + file.others
+    return sorted(file.names - KNOWN - LEFT_ALONE) + file.others
 
 
 class PtychoPINNBackend(BackendEntrypoint):
@@ -165,6 +165,7 @@ class PtychoPINNBackend(BackendEntrypoint):
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords
         file = NpzFile(filename_or_obj)
+        file.check(KNOWN - {METADATA})
         refuse_objects(file)
         data = decode_rawdata(
             file.arrays,
@@ -188,7 +189,8 @@ class PtychoPINNBackend(BackendEntrypoint):
             file = NpzFile(filename_or_obj)
         except (PtyxrError, OSError):
             return False
-        members = file.arrays.keys()
+        # The names tell; whether the members are sound is seen on opening.
+        members = file.names
         return "probe_position_x_m" not in members and (
             {"xcoords", "ycoords"} <= members or {"xcoords_start", "ycoords_start"} <= members
         )
@@ -208,8 +210,12 @@ def _text(file: NpzFile) -> str | None:
 
 def refuse_objects(file: NpzFile) -> None:
     """Refuse pickled members that are needed; a pickled None counts as not there."""
-    for name in file.objects.keys() & (KNOWN - {METADATA}):
-        if file.text(name) is not None:
+    for name in sorted(file.objects.keys() & (KNOWN - {METADATA})):
+        try:
+            needed = file.text(name) is not None
+        except InvalidDataError:
+            needed = True
+        if needed:
             raise InvalidDataError(
                 "the member is a pickled object, which is not read",
                 file=file.name,
@@ -221,9 +227,10 @@ def refuse_objects(file: NpzFile) -> None:
 
 def _name_unknown(file: NpzFile) -> None:
     """Name in one warning what is not known."""
-    left = unknown(file)
+    left = [f"{name} (damaged)" if name in file.bad else name for name in unknown(file)]
     if left:
+        which = "those that are sound" if file.bad else "them"
         warn(
             f"{file.name}: these members are not known to ptyxr and are left out: "
-            f"{', '.join(left)}. numpy.load reads them.",
+            f"{', '.join(left)}. numpy.load reads {which}.",
         )

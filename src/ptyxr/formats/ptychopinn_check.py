@@ -59,6 +59,7 @@ def check_npz(path: Any, open_source: OpenSource | None = None) -> Report:
         If there is no such file, it is no such dataset, or its members cannot be listed.
     """
     check = _Dataset(_opened(path))
+    check.bad()
     check.pickled()
     check.scan()
     check.patterns()
@@ -104,7 +105,7 @@ def open_source(path: Any) -> Iterator[Mapping[str, StoredArray]]:
 
 def _opened(path: Any) -> NpzFile:
     file = NpzFile(path)
-    members = file.arrays.keys() | file.objects.keys()
+    members = file.names
     if _PRODUCT in members or not members & {*_COORDS, "diff3d", "probeGuess"}:
         raise FormatError(
             "this is no PtychoPINN dataset",
@@ -124,11 +125,20 @@ class _Dataset(Check):
     def _array(self, key: str) -> StoredArray | None:
         """Return a member, and say where one that is needed is missing."""
         array = self.npz.arrays.get(key)
-        if array is None and key in _NEEDED and key not in self.npz.objects:
+        if array is None and key in _NEEDED and key not in self.npz.names:
             self.error(key, "the member is missing", expected=_FROM_FILE)
         elif array is not None and 0 in array.shape[1:]:
             self.error(key, "an axis has length 0", found=f"shape {array.shape}")
         return array
+
+    def bad(self) -> None:
+        for key, error in self.npz.bad.items():
+            if key == METADATA:
+                continue  # of which more is said below
+            if key in KNOWN:
+                self.exception(error)
+            else:
+                self.warning(key, error.problem, found=error.found)
 
     def pickled(self) -> None:
         for key in sorted(self.npz.objects):
@@ -165,7 +175,7 @@ class _Dataset(Check):
             self.points = Counter(counted).most_common(1)[0][0]
         for key, array in arrays.items():
             if array is None:
-                if key not in _NEEDED and key not in self.npz.objects:
+                if key not in _NEEDED and key not in self.npz.names:
                     problem = "PtychoPINN's load_data cannot read the file without it"
                     self.warning(key, problem, remedy=_REWRITE)
                 continue
@@ -181,7 +191,7 @@ class _Dataset(Check):
     def patterns(self) -> None:
         there = [key for key in PATTERNS if key in self.npz.arrays]
         if not there:
-            if not any(key in self.npz.objects for key in PATTERNS):
+            if not self.npz.names & set(PATTERNS):
                 problem = "there are no diffraction patterns: PtychoPINN cannot load the file"
                 self.warning(PATTERNS[0], problem)
             return
@@ -254,7 +264,7 @@ class _Dataset(Check):
                 self.error("bad_pixels", problem, found=bad.shape, expected=self.frame)
         self._metadata()
         for key in unknown(self.npz):
-            if key not in self.npz.objects:
+            if key not in self.npz.objects and key not in self.npz.bad:
                 self.warning(key, "ptyxr does not know this member, and leaves it out")
 
     def _metadata(self) -> None:

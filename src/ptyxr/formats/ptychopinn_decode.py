@@ -10,15 +10,17 @@ import json
 import math
 from typing import TYPE_CHECKING, Final, TypeGuard
 
-from ptyxr.errors import FormatError, InvalidDataError, PtyxrError
+from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, warn
 from ptyxr.formats.assembly import Assembly, promoted
 from ptyxr.formats.ptychodus_keys import KEYS
 from ptyxr.formats.ptychopinn_origin import find_origin
-from ptyxr.frame import ORIGINS, PIXEL_NUMBERS
+from ptyxr.frame import ORIGINS, PIXEL_ORIGIN
 from ptyxr.grids import TOLERANCE, Grid
 from ptyxr.model import AXES, SCHEMA
 from ptyxr.storage.arrays import StoredArray, ViewArray
+from ptyxr.storage.files import clean_text
 from ptyxr.units import PIXEL, pixel_size
+from ptyxr.variables import PIXEL_NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,6 +71,7 @@ def _positions(data: Assembly, arrays: Mapping[str, StoredArray]) -> dict[str, n
                 file=data.file,
                 key=key,
                 found=f"shape {array.shape}",
+                expected="(position,)",
             )
         found[name] = array.read().astype(float, copy=False)
     for axis in "xy":
@@ -157,7 +160,7 @@ def _from_metadata(data: Assembly, text: str) -> tuple[dict[str, float], str | N
 
     Returns the centre and the pixel sizes in them, and what pixel numbers are counted from.
     """
-    data.attrs["source_metadata"] = text
+    text = data.attrs["source_metadata"] = clean_text(text)
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -177,7 +180,7 @@ def _from_metadata(data: Assembly, text: str) -> tuple[dict[str, float], str | N
         elif key.name == "far_field" and isinstance(value, (bool, int)):
             data.attrs[key.name] = int(bool(value))
         elif SCHEMA[key.name].kind == "str" and isinstance(value, str):
-            data.attrs[key.name] = value
+            data.attrs[key.name] = clean_text(value)  # which JSON can escape into no text
     physics = found.get("physics_parameters")
     if isinstance(physics, dict) and "probe_photon_count" not in flat:
         photons = physics.get("nphotons")
@@ -201,7 +204,12 @@ PLACED: Final = (
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of JSON can be longer than any float
+        return False
 
 
 def decode_rawdata(
@@ -252,6 +260,8 @@ def decode_rawdata(
         if len(shape) >= 2:
             sizes = {"object_y": shape[-2], "object_x": shape[-1]}
     scan_index = arrays.get("scan_index")
+    if scan_index is not None:
+        data.check_kind("scan_index", "scan_index", scan_index)
     if origin == "auto" and told is not None:
         origin = told
     elif origin == "auto":
@@ -280,7 +290,7 @@ def decode_rawdata(
                     POSITIONS[name],
                     numbers + moved if moved else numbers,
                     unit=PIXEL,
-                    encoding={PIXEL_NUMBERS: numbers},
+                    encoding={PIXEL_NUMBERS: numbers, PIXEL_ORIGIN: origin},
                 )
     _arrays(data, arrays, points, measurement)
     data.attrs["source_format"] = "ptychopinn"
@@ -323,7 +333,11 @@ def _arrays(
             guess = _guess(arrays[key])
             if len(guess.shape) < 2:
                 raise InvalidDataError(
-                    "the rank is wrong", file=data.file, key=key, found=f"shape {guess.shape}"
+                    "the rank is wrong",
+                    file=data.file,
+                    key=key,
+                    found=f"shape {guess.shape}",
+                    expected="(H, W), or (P, H, W) for P modes",
                 )
             encoding = {"original_shape": guess.shape}
             data.array(name, key, promoted(guess, rank), encoding=encoding)
@@ -337,3 +351,17 @@ def _arrays(
     if "bad_pixels" in arrays:
         data.array("bad_pixels", "bad_pixels", arrays["bad_pixels"])
     data.detector_axes()
+    if "probeGuess" in arrays:
+        _compare_probe(data, arrays["probeGuess"].shape)
+
+
+def _compare_probe(data: Assembly, shape: tuple[int, ...]) -> None:
+    """Warn where modes of the probe seem to be along its last axis, which would turn it wrongly."""
+    frame = data.size("detector_y"), data.size("detector_x")
+    if len(shape) == 3 and shape[2] != 1 and shape[1:] != frame == shape[:2]:
+        warn(
+            f"{data.file}: 'probeGuess' of shape {shape} is read as (P, H, W), P modes of "
+            f"{shape[1]} x {shape[2]} pixels, which contradicts the detector's {frame[0]} x "
+            f"{frame[1]}. If its modes are along the last axis, write it again as "
+            "probeGuess.transpose(2, 0, 1).",
+        )

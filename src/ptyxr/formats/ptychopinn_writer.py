@@ -10,18 +10,26 @@ import numpy as np
 from xarray import Variable
 
 from ptyxr.coordinates import scalar
-from ptyxr.errors import MissingDataError, PtyxrError, warn
+from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError, warn
 from ptyxr.formats.ptychodus_keys import KEYS
 from ptyxr.formats.ptychopinn_decode import MEASUREMENTS, METADATA
-from ptyxr.formats.registration import pixel_numbers
-from ptyxr.frame import ORIGINS, object_grid, pixel_length, positions_in_pixels
+from ptyxr.formats.registration import check_positions, pixel_numbers
+from ptyxr.frame import (
+    ORIGINS,
+    object_grid,
+    pixel_length,
+    positions_in_pixels,
+    written_pixel,
+)
 from ptyxr.grids import TOLERANCE
 from ptyxr.model import SCHEMA
 from ptyxr.storage.arrays import StoredArray, lazy
 from ptyxr.storage.atomic import atomic_path, target_path
 from ptyxr.storage.npz import write_npz
+from ptyxr.storage.streams import checked_cast
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from xarray import Dataset
@@ -65,6 +73,11 @@ class RawData:
     Y: None = None
     norm_Y_I: None = None  # noqa: N815
 
+    def __repr__(self) -> str:
+        patterns = "no patterns" if self.diff3d is None else f"patterns {self.diff3d.shape[1:]}"
+        obj = "no object" if self.objectGuess is None else f"object {self.objectGuess.shape}"
+        return f"<RawData: {self.xcoords.size} positions, {patterns}, {obj}>"
+
 
 def _measured(variable: Variable, measurement: str | None) -> Variable:
     """Return patterns as counts or amplitudes, from what they say they are."""
@@ -85,14 +98,35 @@ def _measured(variable: Variable, measurement: str | None) -> Variable:
             remedy="Set ds.diffraction.attrs['quantity'] to 'counts' or 'amplitude' first",
         )
     # The amplitude is the root of the counts.
-    function = np.sqrt if measurement == "amplitude" else np.square
+    function = _root if measurement == "amplitude" else _square
     return Variable(variable.dims, lazy(_Mapped(variable, function)))
+
+
+def _real(values: np.ndarray) -> np.ndarray:
+    """Return numbers as float32, or float64 where that holds them better."""
+    small = values.dtype.kind == "b" or values.dtype.itemsize <= 2 or values.dtype == np.float32
+    return values.astype(np.float32 if small else np.float64, copy=False)
+
+
+def _root(values: np.ndarray) -> np.ndarray:
+    if (values < 0).any():
+        raise InvalidDataError(
+            "counts below 0 have no amplitude",
+            key="diffraction",
+            found=f"{int((values < 0).sum())} of them",
+            remedy="Set them to 0 first: ds['diffraction'] = ds.diffraction.clip(0)",
+        )
+    return np.asarray(np.sqrt(_real(values)))
+
+
+def _square(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.square(_real(values)))
 
 
 class _Mapped(StoredArray):
     """A function of every number of an array, applied to what is read."""
 
-    def __init__(self, variable: Variable, function: np.ufunc) -> None:
+    def __init__(self, variable: Variable, function: Callable[[np.ndarray], np.ndarray]) -> None:
         self.variable = variable
         self.function = function
         self.shape = variable.shape
@@ -109,6 +143,7 @@ def _members(
     for name in ("position_x", "position_y"):
         if name not in ds.variables:
             raise MissingDataError("a PtychoPINN dataset has positions", key=name)
+    check_positions(ds)
     numbers, counted_from = pixel_numbers(ds, origin)
     members: dict[str, Variable] = {}
     for axis in "xy":
@@ -129,9 +164,12 @@ def _members(
     index = (
         ds["scan_index"].values if "scan_index" in ds.variables else np.zeros(ds.sizes["position"])
     )
-    members["scan_index"] = Variable(("position",), np.asarray(index, np.int64))
+    index = checked_cast(np.asarray(index), np.dtype(np.int64), "scan_index")
+    members["scan_index"] = Variable(("position",), index)
     if "bad_pixels" in ds:
-        members["bad_pixels"] = ds["bad_pixels"].variable
+        bad = ds["bad_pixels"].variable.transpose(*SCHEMA["bad_pixels"].dims).compute()
+        values = checked_cast(np.asarray(bad.data), np.dtype(bool), "bad_pixels")
+        members["bad_pixels"] = Variable(bad.dims, values)
     if left:
         warn(
             f"a PtychoPINN dataset has one object layer and one coherent mode: {', '.join(left)} "
@@ -140,8 +178,23 @@ def _members(
     return members, _metadata(ds, numbers, counted_from)
 
 
+def _in_order(ds: Dataset, name: str) -> Variable:
+    """Return an array with its dimensions in the order of the model."""
+    dims = SCHEMA[name].dims
+    variable = ds[name].variable
+    if not set(dims[-2:]) <= set(variable.dims) <= set(dims):
+        raise InvalidDataError(
+            "the array is not of the data model",
+            key=name,
+            found=f"dimensions {variable.dims}",
+            expected=f"{dims}",
+            remedy="Select one of a series with isel, and keep axes with isel(...=[i])",
+        )
+    return variable.transpose(*dims, missing_dims="ignore")
+
+
 def _probe(ds: Dataset, probe: str | int, left: list[str]) -> Variable:
-    variable = ds["probe"].variable
+    variable = _in_order(ds, "probe")
     if "coherent_mode" in variable.dims:
         if variable.sizes["coherent_mode"] > 1:
             left.append(f"{variable.sizes['coherent_mode'] - 1} coherent modes")
@@ -170,7 +223,7 @@ def _probe(ds: Dataset, probe: str | int, left: list[str]) -> Variable:
 
 
 def _layer(ds: Dataset, left: list[str]) -> Variable:
-    variable = ds["object"].variable
+    variable = _in_order(ds, "object")
     if "object_layer" in variable.dims:
         if variable.sizes["object_layer"] > 1:
             left.append(f"{variable.sizes['object_layer'] - 1} object layers")
@@ -184,7 +237,7 @@ def _metadata(ds: Dataset, numbers: dict[str, np.ndarray], origin: str) -> dict[
     try:
         source = json.loads(str(ds.attrs.get("source_metadata", "{}")))
         metadata.update(source if isinstance(source, dict) else {"source_metadata": source})
-    except ValueError:
+    except (ValueError, RecursionError):
         metadata["source_metadata"] = str(ds.attrs["source_metadata"])
     for key in KEYS:
         if key.place != "root":
@@ -205,7 +258,7 @@ def _metadata(ds: Dataset, numbers: dict[str, np.ndarray], origin: str) -> dict[
         ("probe_y", "probe_pixel_height_m"),
     ):
         metadata.pop(key_name, None)
-        size = pixel_length(ds, name)
+        size = written_pixel(ds, name)
         if size is not None:
             metadata[key_name] = size
     metadata["pixel_origin"] = origin

@@ -7,23 +7,44 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ptyxr.coordinates import axis, unit_of
-from ptyxr.errors import MissingDataError, PtyxrError, warn
+from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError, warn
 from ptyxr.frame import (
     ORIGINS,
-    PIXEL_NUMBERS,
     kept_pixel_numbers,
     object_grid,
+    pixel_origin,
     positions_in_pixels,
 )
 from ptyxr.grids import TOLERANCE
 from ptyxr.units import PIXEL
+from ptyxr.variables import PIXEL_NUMBERS
 
 if TYPE_CHECKING:
     from xarray import Dataset
 
-__all__ = ["in_pixels", "pixel_numbers"]
+__all__ = ["check_positions", "in_pixels", "pixel_numbers"]
 
 POSITIONS = ("position_x", "position_y")
+
+
+def check_positions(ds: Dataset) -> None:
+    """Refuse positions that are not along one dimension, "position".
+
+    Raises
+    ------
+    InvalidDataError
+        Saying how to keep the dimension, or to select one of a series.
+    """
+    for name in (*POSITIONS, *(f"nominal_{n}" for n in POSITIONS)):
+        if name in ds.variables and ds.variables[name].dims != ("position",):
+            raise InvalidDataError(
+                "a scan has one dimension of positions",
+                key=name,
+                found=f"dimensions {ds.variables[name].dims}",
+                expected="('position',)",
+                remedy="Keep a single point as a scan with isel(position=[i]), and select one scan "
+                "of a series with isel",
+            )
 
 
 def in_pixels(ds: Dataset) -> bool:
@@ -37,18 +58,21 @@ def in_pixels(ds: Dataset) -> bool:
 def _kept(ds: Dataset) -> dict[str, np.ndarray] | None:
     """Return the pixel numbers that the positions came with, on the object as it is now."""
     numbers: dict[str, np.ndarray] = {}
+    origin = pixel_origin(ds)
     for name in POSITIONS:
         kept = kept_pixel_numbers(ds, name)
         if kept is None:
             return None
         along = f"object_{name[-1]}"
-        first = 0
-        if along in ds.variables:
-            span = axis(ds, along).span
-            if span is None or span.step != 1:
+        first = 0.0
+        if along in ds.variables and origin in ORIGINS:
+            index = axis(ds, along)
+            if index.span is None or index.span.step != 1:
                 return None
-            # Of a crop, pixel numbers count from its own corner.
-            first = span.start
+            # Of a crop, pixel numbers count from its own corner, or its own centre.
+            cut, full = len(index.span), index.grid.size
+            first = index.span.start + (cut - full) / 2
+            first -= ORIGINS[origin](cut) - ORIGINS[origin](full)
         numbers[name] = kept - first if first else kept
         nominal = f"nominal_{name}"
         if nominal in ds.variables:
@@ -89,6 +113,20 @@ def _outside(ds: Dataset, numbers: dict[str, np.ndarray]) -> int:
     return int(off.sum())
 
 
+def _warn_of_contradiction(ds: Dataset, kept: dict[str, np.ndarray], origin: str) -> None:
+    """Warn where the object was moved, and positions keep numbers of where it was."""
+    if origin not in ORIGINS or not {"object_x", "object_y"} <= set(ds.variables):
+        return
+    counted = _counted(ds, origin)
+    apart = max(np.abs(kept[name] - counted[name]).max(initial=0.0) for name in POSITIONS)
+    # A centre that puts the scan off its object is known to be wrong, and the numbers right.
+    if apart > TOLERANCE * 10 and not _outside(ds, _counted(ds, "corner")):
+        warn(
+            f"the pixel numbers that the positions came with are {apart:.6g} pixels from where the "
+            "object's axes have them; the numbers are taken. origin='corner' counts on the axes.",
+        )
+
+
 def pixel_numbers(ds: Dataset, origin: str) -> tuple[dict[str, np.ndarray], str]:
     """Return pixel numbers of the positions, and what they are counted from.
 
@@ -117,8 +155,8 @@ def pixel_numbers(ds: Dataset, origin: str) -> tuple[dict[str, np.ndarray], str]
         return _counted(ds, origin), origin
     kept = _kept(ds)
     if kept is not None:
-        origin = str(ds.attrs.get("pixel_origin", "corner"))
-        return kept, origin if origin in ORIGINS else "corner"
+        _warn_of_contradiction(ds, kept, pixel_origin(ds))
+        return kept, pixel_origin(ds)
     if not {"object_x", "object_y"} <= set(ds.variables):
         return _counted(ds, "world"), "world"
     counted = _counted(ds, "corner")

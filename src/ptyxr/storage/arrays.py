@@ -32,6 +32,12 @@ class StoredArray(BackendArray):
         return np.asarray(self._read(key))
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        if any(map(_is_empty, key.tuple, self.shape)):
+            # xarray cannot take apart an empty slice with a negative step; and nothing is to be
+            # read: a number in place of the array has the shape of the answer.
+            stand_in = np.broadcast_to(np.zeros((), self.dtype), self.shape)
+            nothing: Any = indexing.apply_indexer(indexing.NumpyIndexingAdapter(stand_in), key)
+            return np.array(nothing)
         return indexing.explicit_indexing_adapter(key, self.shape, self.support, self._read)
 
     def read(self) -> np.ndarray:
@@ -109,6 +115,12 @@ class ViewArray(StoredArray):
 
 def _is_integer(key: Any) -> bool:
     return not isinstance(key, slice) and np.ndim(key) == 0
+
+
+def _is_empty(key: Any, size: int) -> bool:
+    if isinstance(key, slice):
+        return not range(*key.indices(size))
+    return np.size(key) == 0
 
 
 def lazy(array: StoredArray) -> indexing.LazilyIndexedArray:

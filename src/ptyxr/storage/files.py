@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+import re
+from typing import Any, Final
 
-__all__ = ["first_bytes", "is_path", "source_name"]
+from ptyxr.errors import FormatError
+
+__all__ = ["check_source", "clean_text", "first_bytes", "is_path", "source_name"]
+
+#: What stands for bytes that are no text; neither terminals nor files take it.
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+
+
+def clean_text(text: str | bytes) -> str:
+    """Return text that can be shown and written, with U+FFFD for what is none."""
+    if isinstance(text, bytes):
+        return text.decode("utf-8", errors="replace")
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def is_path(source: Any) -> bool:
@@ -16,9 +29,26 @@ def is_path(source: Any) -> bool:
 def source_name(source: Any) -> str:
     """Return what a file is called in messages: its absolute path, or the name of its object."""
     if is_path(source):
-        path: str = os.fspath(source)
-        return os.path.abspath(os.path.expanduser(path))
+        return os.path.abspath(os.path.expanduser(os.fsdecode(source)))
     return str(getattr(source, "name", f"<{type(source).__name__}>"))
+
+
+def check_source(source: Any) -> None:
+    """Refuse what can be no file.
+
+    Raises
+    ------
+    FormatError
+        If it is neither a path, nor bytes, nor has ``read`` and ``seek``.
+    """
+    if is_path(source) or isinstance(source, (bytes, memoryview)):
+        return
+    if not (hasattr(source, "read") and hasattr(source, "seek")):
+        raise FormatError(
+            "this is no file",
+            found=f"{source!r:.80}",
+            expected="a path, bytes or a binary file object",
+        )
 
 
 def first_bytes(source: Any, count: int = 8) -> bytes:

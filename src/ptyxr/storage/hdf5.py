@@ -19,7 +19,7 @@ from ptyxr.errors import (
     PtyxrError,
 )
 from ptyxr.storage.arrays import StoredArray
-from ptyxr.storage.files import is_path, source_name
+from ptyxr.storage.files import check_source, clean_text, is_path, source_name
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["HDF5Array", "HDF5File", "HDF5Group", "is_hdf5"]
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
+_LINKS = 64  # soft links that are followed on one way; HDF5 itself follows 16
 
 
 def is_hdf5(start: bytes) -> bool:
@@ -61,6 +62,7 @@ class HDF5File:
     def __init__(self, source: Any) -> None:
         self._file: h5py.File | None = None
         self._manager: CachingFileManager[Any] | None = None
+        check_source(source)
         self.name = source_name(source)
         if is_path(source):
             self._manager = CachingFileManager(_open, self.name, mode="r")
@@ -123,14 +125,17 @@ class HDF5File:
 
         Raises
         ------
+        ExternalDataError
+            If the way to it leads out of the file.
         InvalidDataError
-            If something in it is not in this file, or cannot be read.
+            If it cannot be read.
         """
         import h5py
 
         with HDF5_LOCK:
             root = self.acquire()
             try:
+                self._check_way(root, path)
                 found = root.get(path)
                 return self._snapshot(found) if isinstance(found, h5py.Group) else None
             except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
@@ -143,20 +148,12 @@ class HDF5File:
     def _snapshot(self, group: h5py.Group) -> HDF5Group:
         import h5py
 
+        root = group.file["/"]
         result = HDF5Group(self.name, group.name, _attributes(group))
         for key in group:
             path = f"{group.name.rstrip('/')}/{key}"
-            link = group.get(key, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
-                result.bad[key] = ExternalDataError(
-                    "a link leads out of the file",
-                    file=self.name,
-                    key=path,
-                    found=f"{link.filename!r}: {link.path!r}",
-                    remedy="ptyxr reads nothing outside the file that was named",
-                )
-                continue
             try:
+                self._check_way(root, path)
                 member = group[key]
                 if isinstance(member, h5py.Dataset):
                     result.arrays[key] = HDF5Array(self, member)
@@ -167,10 +164,52 @@ class HDF5File:
             except InvalidDataError as error:
                 result.bad[key] = error
             except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+                link = group.get(key, getlink=True)
+                leads = isinstance(link, h5py.SoftLink)
                 result.bad[key] = InvalidDataError(
-                    "the member cannot be read", file=self.name, key=path, found=str(error)
+                    "a link leads to nothing that can be read"
+                    if leads
+                    else "the member cannot be read",
+                    file=self.name,
+                    key=path,
+                    found=f"a link to {clean_text(link.path)!r}" if leads else str(error),
                 )
         return result
+
+    def _check_way(self, root: h5py.Group, path: str) -> None:
+        """Refuse a path that leads out of the file, before anything outside is opened.
+
+        Soft links are followed by hand: h5py would go through an external link on the way.
+        """
+        import h5py
+
+        steps = [step for step in path.split("/") if step]
+        at: list[str] = []
+        followed = 0
+        while steps:
+            step = steps.pop(0)
+            if step == ".":
+                continue
+            place = root["/".join(at)] if at else root
+            link = place.get(step, getlink=True) if isinstance(place, h5py.Group) else None
+            if isinstance(link, h5py.ExternalLink):
+                raise ExternalDataError(
+                    "a link leads out of the file",
+                    file=self.name,
+                    key=path,
+                    found=f"{link.filename!r}: {link.path!r}",
+                    remedy="ptyxr reads nothing outside the file that was named",
+                )
+            if isinstance(link, h5py.SoftLink):
+                followed += 1
+                if followed > _LINKS:
+                    return  # a circle, which h5py refuses itself
+                steps = [part for part in link.path.split("/") if part] + steps
+                at = [] if link.path.startswith("/") else at
+            elif link is None:
+                return  # nothing is there, which h5py says itself
+            else:
+                at.append(step)
 
 
 class Closer:
@@ -210,10 +249,24 @@ def _attributes(node: Any) -> dict[str, Any]:
             value = node.attrs[key]
         except (OSError, TypeError, ValueError, KeyError):
             value = None  # of a type that h5py does not know; the format says what it misses
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", errors="replace")
-        attributes[key] = value
+        attributes[clean_text(key)] = _cleaned(value)
     return attributes
+
+
+def _cleaned(value: Any) -> Any:
+    """Return an attribute with text that can be shown: in HDF5 any bytes may be called UTF-8."""
+    import h5py
+
+    if isinstance(value, (bytes, str)):
+        return clean_text(value)
+    if isinstance(value, h5py.Empty) and h5py.check_string_dtype(value.dtype):
+        return ""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "SO":
+        cleaned = np.empty(value.shape, dtype=object)
+        for place, one in np.ndenumerate(value):
+            cleaned[place] = clean_text(one) if isinstance(one, (bytes, str)) else one
+        return cleaned
+    return value
 
 
 @dataclass
@@ -227,6 +280,11 @@ class HDF5Group:
     groups: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     bad: dict[str, InvalidDataError] = field(default_factory=dict)
+
+    @property
+    def names(self) -> set[str]:
+        """The names of all members, sound or not."""
+        return {*self.arrays, *self.groups, *self.others, *self.bad}
 
     def check(self, known: Container[str]) -> None:
         """Refuse a member that leads out of the file, or a bad one that is needed.
@@ -289,7 +347,10 @@ class HDF5Array(StoredArray):
         with HDF5_LOCK:
             try:
                 return np.asarray(self._file.acquire()[self.path][key])
-            except (OSError, RuntimeError, KeyError) as error:
+            except PtyxrError:
+                raise
+            # A file object that was closed raises ValueError.
+            except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
                 raise InvalidDataError(
                     "the data cannot be read", file=self._file.name, key=self.path, found=str(error)
                 ) from error

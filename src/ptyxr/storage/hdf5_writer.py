@@ -10,7 +10,7 @@ from xarray import Variable
 from xarray.backends.locks import HDF5_LOCK
 
 from ptyxr.errors import PtyxrError
-from ptyxr.storage.streams import blocks
+from ptyxr.storage.streams import blocks, checked_cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,12 @@ class Plan:
         if not isinstance(values, Variable):
             values = np.asarray(values)
             values = Variable(tuple(f"dim_{i}" for i in range(values.ndim)), values)
-        planned = PlannedArray(values, np.dtype(values.dtype if dtype is None else dtype), attrs)
+        try:
+            planned = PlannedArray(
+                values, np.dtype(values.dtype if dtype is None else dtype), attrs
+            )
+        except TypeError as error:
+            raise PtyxrError("no such dtype", key=path, found=repr(dtype)) from error
         self.arrays[path] = planned
         return planned
 
@@ -97,7 +102,8 @@ def storage_options(name: str, encoding: Mapping[str, Any]) -> dict[str, Any]:
         "shuffle": "shuffle",
         "fletcher32": "fletcher32",
     }
-    unknown = set(encoding) - set(names) - {"zlib", "dtype"}
+    informational = {"source", "original_shape", "preferred_chunks"}
+    unknown = set(encoding) - set(names) - {"zlib", "dtype"} - informational
     if unknown:
         raise PtyxrError(
             "no such encoding",
@@ -150,11 +156,18 @@ def _write_array(file: Any, name: str, planned: PlannedArray) -> None:
     options = dict(planned.options)
     chunks = options.get("chunks")
     if isinstance(chunks, (tuple, list)):
-        options["chunks"] = tuple(min(c, n) for c, n in zip(chunks, variable.shape, strict=True))
+        # No chunk is longer than its axis; another rank is refused by HDF5 below.
+        longest = zip(chunks, variable.shape, strict=False)
+        options["chunks"] = (*(min(c, n) for c, n in longest), *chunks[variable.ndim :])
     with HDF5_LOCK:
-        dataset = file.create_dataset(name, shape=variable.shape, dtype=dtype, **options)
+        try:
+            dataset = file.create_dataset(name, shape=variable.shape, dtype=dtype, **options)
+        except (ValueError, TypeError, AttributeError, OSError) as error:
+            raise PtyxrError(
+                "HDF5 cannot store the array so", key=name, found=f"{options}: {error}"
+            ) from error
         _write_attributes(dataset, planned.attrs)
-    for key, values in blocks(variable):
-        data = str(values) if text else values.astype(planned.dtype, copy=False)
+    for key, values in blocks(variable, whole_rows=False):
+        data = str(values) if text else checked_cast(values, planned.dtype, name)
         with HDF5_LOCK:
             dataset[key] = data

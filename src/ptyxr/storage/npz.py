@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import math
 import os
-import pickle
-import threading
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -15,13 +12,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import numpy as np
 from numpy.lib import format as npy
 
-from ptyxr.errors import FormatError, InvalidDataError, MissingFileError, PtyxrError
+from ptyxr.errors import FormatError, InvalidDataError, PtyxrError
 from ptyxr.storage.arrays import StoredArray, ViewArray, outer
-from ptyxr.storage.files import is_path, source_name
+from ptyxr.storage.files import clean_text
+from ptyxr.storage.pickled import unpickle_string
+from ptyxr.storage.sources import Source
 from ptyxr.storage.streams import blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Mapping
     from pathlib import Path
 
     from xarray import Variable
@@ -49,58 +48,6 @@ def is_zip(start: bytes) -> bool:
     return start.startswith(_MAGIC)
 
 
-class _Source:
-    """A file that is opened anew for each access, or a file object under a lock.
-
-    A dataset holds no descriptor, and its pickle holds the path.
-    """
-
-    def __init__(self, source: Any) -> None:
-        self.name = source_name(source)
-        self.path = self.name if is_path(source) else None
-        self._object = io.BytesIO(source) if isinstance(source, (bytes, memoryview)) else source
-        self._lock = threading.Lock()
-        self._signature = self._sign()
-
-    def _sign(self) -> tuple[int, ...] | None:
-        if self.path is None:
-            return None
-        try:
-            status = os.stat(self.path)
-        except FileNotFoundError as error:
-            raise MissingFileError("there is no such file", file=self.name) from error
-        except OSError as error:
-            raise FormatError(
-                "the file cannot be read", file=self.name, found=str(error)
-            ) from error
-        return (status.st_size, status.st_mtime_ns, status.st_ino)
-
-    @contextlib.contextmanager
-    def open(self) -> Iterator[BinaryIO]:
-        if self.path is None:
-            with self._lock:
-                yield self._object
-            return
-        if self._sign() != self._signature:
-            raise InvalidDataError(
-                "the file has changed since it was opened", file=self.name, remedy="Open it anew"
-            )
-        with open(self.path, "rb") as file:
-            yield file
-
-    def __getstate__(self) -> dict[str, Any]:
-        if self.path is None:
-            raise PtyxrError(
-                "a dataset opened from a file object cannot be pickled before it is loaded",
-                file=self.name,
-                remedy="Call .load() first, or open the file by its path",
-            )
-        return {"name": self.name, "path": self.path, "_signature": self._signature}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _object=None, _lock=threading.Lock())
-
-
 class NpzFile:
     """The members of an NPZ file: their headers are read, their numbers on use.
 
@@ -117,21 +64,22 @@ class NpzFile:
         Members that hold pickled objects. They are never unpickled; see `text`.
     others : list of str
         Members that are no arrays.
+    bad : dict of str to InvalidDataError
+        Members that are damaged, encrypted, there twice, or lie about their size.
 
     Raises
     ------
     MissingFileError, FormatError
         If there is no such file, or it is no zip archive.
-    InvalidDataError
-        If a member is damaged, encrypted, there twice, or lies about its size.
     """
 
     def __init__(self, source: Any) -> None:
-        self._source = _Source(source)
+        self._source = Source(source)
         self.name = self._source.name
         self.arrays: dict[str, StoredArray] = {}
         self.objects: dict[str, zipfile.ZipInfo] = {}
         self.others: list[str] = []
+        self.bad: dict[str, InvalidDataError] = {}
         with self._source.open() as file:
             try:
                 archive = zipfile.ZipFile(file)
@@ -141,13 +89,44 @@ class NpzFile:
                 ) from error
             with archive:
                 for info in archive.infolist():
-                    self._member(archive, info, file)
+                    name, dot, suffix = info.filename.rpartition(".")
+                    if not dot or suffix != "npy":
+                        self.others.append(info.filename)
+                        continue
+                    try:
+                        self._member(archive, info, file, name)
+                    except InvalidDataError as error:
+                        self.bad[name] = error
+        for name in self.bad:
+            # Of a member that is there twice, neither is taken.
+            self.arrays.pop(name, None)
+            self.objects.pop(name, None)
 
-    def _member(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: BinaryIO) -> None:
-        name, dot, suffix = info.filename.rpartition(".")
-        if not dot or suffix != "npy":
-            self.others.append(info.filename)
-            return
+    @property
+    def names(self) -> set[str]:
+        """The names of all members that are called arrays, sound or not."""
+        return {*self.arrays, *self.objects, *self.bad}
+
+    def check(self, known: Container[str]) -> None:
+        """Refuse a bad member that is needed.
+
+        Parameters
+        ----------
+        known : container of str
+            The names that are needed.
+
+        Raises
+        ------
+        InvalidDataError
+            The first that was found.
+        """
+        for name, error in self.bad.items():
+            if name in known:
+                raise error
+
+    def _member(
+        self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: BinaryIO, name: str
+    ) -> None:
         if name in self.arrays or name in self.objects:
             raise InvalidDataError("the member is there twice", file=self.name, key=name)
         try:
@@ -213,6 +192,8 @@ class NpzFile:
         InvalidDataError
             If it holds anything else.
         """
+        if name in self.bad:
+            raise self.bad[name]
         if name in self.arrays:
             array = self.arrays[name]
             if array.dtype.kind not in "US" or math.prod(array.shape) != 1:
@@ -223,8 +204,16 @@ class NpzFile:
                     found=f"{array.dtype} {array.shape}",
                     expected="one string",
                 )
-            value = array.read().reshape(-1)[0]
-            return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+            try:
+                value = array.read().reshape(-1)[0]
+            except ValueError as error:
+                if isinstance(error, PtyxrError):
+                    raise
+                # numpy refuses characters that Unicode does not have.
+                raise InvalidDataError(
+                    "this is no text", file=self.name, key=name, found=str(error)
+                ) from error
+            return clean_text(value)
         if name not in self.objects:
             return None
         info = self.objects[name]
@@ -245,7 +234,8 @@ class NpzFile:
             version = npy.read_magic(payload)
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             read(payload)
-            return _unpickle_string(payload)
+            text = unpickle_string(payload)
+            return None if text is None else clean_text(text)
         except PtyxrError:
             raise
         # A pickle can fail in any way; none of them may reach the user as it is.
@@ -268,7 +258,7 @@ class NpzArray(StoredArray):
 
     def __init__(
         self,
-        source: _Source,
+        source: Source,
         info: zipfile.ZipInfo,
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
@@ -328,48 +318,6 @@ class NpzArray(StoredArray):
         head = np.asarray(np.arange(self.shape[0])[key[0]]) - first
         shifted = int(head) if head.ndim == 0 else head
         return outer(values, (shifted, *key[1:]))
-
-
-class _Inert:
-    """Stands in for what a pickled array names; it records and does nothing."""
-
-    def __init__(self, *_args: Any) -> None:
-        self.state: Any = None
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-
-# Pure Python on purpose: the memo of the C unpickler can be made to allocate without bound.
-class _StringUnpickler(pickle._Unpickler):  # noqa: SLF001
-    """Knows the names in the pickle of a numpy array, as inert stand-ins, and no other."""
-
-    NAMES: Final = frozenset(
-        {
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("_codecs", "encode"),
-        }
-    )
-
-    def find_class(self, module: str, name: str) -> type[_Inert]:
-        if (module, name) not in self.NAMES:
-            raise pickle.UnpicklingError(f"it names {module}.{name}")
-        return _Inert
-
-
-def _unpickle_string(payload: BinaryIO) -> str | None:
-    array = _StringUnpickler(payload).load()
-    if type(array) is not _Inert or type(array.state) is not tuple:
-        raise pickle.UnpicklingError("it is no array")
-    _, shape, _, _, values = array.state
-    if shape != () or type(values) is not list or len(values) != 1:
-        raise pickle.UnpicklingError("it is no array of one")
-    if values[0] is not None and type(values[0]) is not str:
-        raise pickle.UnpicklingError(f"it holds a {type(values[0]).__name__}")
-    return values[0]
 
 
 def write_npz(path: Path, members: Mapping[str, Variable], *, compressed: bool = False) -> None:

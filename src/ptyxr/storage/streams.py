@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ptyxr.errors import InvalidDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xarray import Variable
 
-__all__ = ["BLOCK_BYTES", "blocks"]
+__all__ = ["BLOCK_BYTES", "blocks", "checked_cast"]
 
 #: About how much of an array is in memory at a time.
 BLOCK_BYTES = 32 * 2**20
 
 
 def blocks(
-    variable: Variable, nbytes: int = BLOCK_BYTES
+    variable: Variable, nbytes: int = BLOCK_BYTES, *, whole_rows: bool = True
 ) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
-    """Give an array block by block, each of whole rows, in C order.
+    """Give an array block by block, in C order.
 
     Parameters
     ----------
     variable : Variable
         Data of any kind: numpy, lazy, dask.
     nbytes : int
-        About how large a block is; a single row is never divided.
+        About how large a block is.
+    whole_rows : bool, default: True
+        Whether blocks are to follow each other in memory. Otherwise the chunks of a dask array are
+        given as they are, each computed once.
 
     Yields
     ------
@@ -40,14 +46,68 @@ def blocks(
         return
     if 0 in variable.shape:
         return
+    if variable.chunks is not None and not whole_rows:
+        yield from _chunks(variable)
+        return
     row = math.prod(variable.shape[1:]) * np.dtype(variable.dtype).itemsize
-    if row > nbytes and variable.shape[0] == 1 and variable.ndim > 1:
-        # An object of one layer is long along its rows.
-        for key, values in blocks(variable[0], nbytes):
-            yield (slice(0, 1), *key), values[np.newaxis]
+    if row > nbytes and variable.ndim > 1:
+        for i in range(variable.shape[0]):
+            for key, values in blocks(variable[i], nbytes, whole_rows=whole_rows):
+                yield (slice(i, i + 1), *key), values[np.newaxis]
         return
     step = max(1, nbytes // max(row, 1))
     for start in range(0, variable.shape[0], step):
         rows = slice(start, min(start + step, variable.shape[0]))
         key = (rows, *(slice(0, n) for n in variable.shape[1:]))
         yield key, np.asarray(variable[rows].compute().data)
+
+
+def _chunks(variable: Variable) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
+    """Give the chunks of a dask array, each computed once."""
+    edges = [np.cumsum((0, *lengths)).tolist() for lengths in variable.chunks or ()]
+    spans = [[slice(a, b) for a, b in itertools.pairwise(axis)] for axis in edges]
+    for key in itertools.product(*spans):
+        yield key, np.asarray(variable[key].compute().data)
+
+
+def checked_cast(values: np.ndarray, dtype: np.dtype[Any], key: str) -> np.ndarray:
+    """Return numbers in another dtype, and refuse to lose a part, a fraction or a sign.
+
+    Parameters
+    ----------
+    values : ndarray
+        Numbers of any shape.
+    dtype : numpy.dtype
+        What they are to be. Precision may be lost (complex64 from complex128), and nothing else.
+    key : str
+        Name of the array, for the error.
+
+    Raises
+    ------
+    InvalidDataError
+        If numbers would become others.
+    """
+    if values.dtype == dtype:
+        return values
+    kinds = values.dtype.kind + dtype.kind
+    ok = values.dtype.kind in "fiubc" and dtype.kind in "fiubc"
+    if ok and kinds[0] == "c" and dtype.kind != "c":
+        ok = False
+    elif ok and dtype.kind == "b":
+        ok = bool(((values == 0) | (values == 1)).all())
+    elif ok and dtype.kind in "iu":
+        with np.errstate(invalid="ignore"):
+            cast = values.astype(dtype)
+        limits = np.iinfo(dtype)
+        inside = (values >= limits.min) & (values <= limits.max)
+        ok = bool((inside & (cast == values)).all())
+    if not ok:
+        raise InvalidDataError(
+            "the numbers cannot be written so without becoming others",
+            key=key,
+            found=str(values.dtype),
+            expected=str(dtype),
+            remedy="Convert the array yourself first, with astype or where",
+        )
+    with np.errstate(over="ignore"):
+        return values.astype(dtype)

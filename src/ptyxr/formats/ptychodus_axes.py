@@ -1,0 +1,175 @@
+"""Where things are in a product: its scan points, pixel sizes and pixel axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ptyxr.errors import InvalidDataError, warn
+from ptyxr.formats.ptychodus_keys import (
+    BY_NAME,
+    CENTER,
+    RAW_DATA,
+    RAW_POSITIONS,
+    find_dataset,
+    misfit,
+)
+from ptyxr.formats.ptychodus_raw import raw_array
+from ptyxr.grids import Grid
+from ptyxr.variables import PIXEL_NUMBERS
+
+if TYPE_CHECKING:
+    from ptyxr.formats.assembly import Assembly
+    from ptyxr.storage.hdf5 import HDF5Group
+
+__all__ = ["decode_axes", "decode_positions", "number"]
+
+_SIDES = (("x", "pixel_width_m"), ("y", "pixel_height_m"))
+
+
+def number(value: Any, file: str, key: str, *, booleans: bool = False) -> float:
+    """Return an attribute as a number.
+
+    Parameters
+    ----------
+    value : object
+        What stands there; some writers keep a number as an array of one.
+    file, key : str
+        Where it stands, for the error.
+    booleans : bool
+        Whether true and false are numbers here.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is none, or a complex one.
+    """
+    refusal = InvalidDataError(
+        "this is no number", file=file, key=key, found=repr(value), expected="a number"
+    )
+    array = np.asarray(value)
+    # Of a complex number, numpy would drop the imaginary part with no more than a warning.
+    if array.dtype.kind in ("c" if booleans else "bc"):
+        raise refusal
+    try:
+        return float(array.reshape(-1)[0] if array.size == 1 else array)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise refusal from error
+
+
+def decode_positions(product: Assembly, group: HDF5Group, raw: HDF5Group | None) -> None:
+    """Put the scan points into a dataset, with the pixel numbers they came with.
+
+    Parameters
+    ----------
+    product : Assembly
+        The dataset in the making.
+    group : HDF5Group
+        The root of the product.
+    raw : HDF5Group or None
+        Its group ``/raw_data``.
+    """
+    for name in filter(product.wants, RAW_POSITIONS):
+        found = find_dataset(group.arrays, BY_NAME[name], product.file)
+        if found is not None:
+            product.check_kind(name, found[0], found[1])
+        positions = found[1] if found else group.arrays.get(BY_NAME[_refined(name)].spellings[0])
+        points = product.size("position")
+        if points is None and positions is not None and positions.shape:
+            points = positions.shape[0]
+        array = raw_array(product, raw, name, points)
+        numbers = None if array is None else array.read()
+        encoding = {} if numbers is None else {PIXEL_NUMBERS: numbers}
+        if found is not None:
+            values = found[1].read().astype(float, copy=False)
+            product.coordinate(name, found[0], values, encoding=encoding)
+        elif numbers is not None and name.startswith("nominal"):
+            nominal = _nominal(group, raw, name, numbers)
+            if nominal is not None:
+                key = f"/{RAW_DATA}/{RAW_POSITIONS[name]}"
+                product.coordinate(name, key, nominal, encoding=encoding)
+
+
+def _refined(name: str) -> str:
+    return name.removeprefix("nominal_")
+
+
+def _nominal(
+    group: HDF5Group, raw: HDF5Group | None, name: str, numbers: np.ndarray
+) -> np.ndarray | None:
+    """Return nominal positions in metres, from pixel numbers and the refined positions."""
+    refined = _refined(name)
+    pixel = pixel_size(group, "object", dict(_SIDES)[name[-1]])
+    positions = group.arrays.get(BY_NAME[refined].spellings[0])
+    start = None if raw is None else raw.arrays.get(RAW_POSITIONS[refined])
+    if pixel is None or not _is_usable(pixel) or positions is None or start is None:
+        return None
+    if not positions.shape == start.shape == numbers.shape or start.dtype.kind not in "fiu":
+        return None
+    at, refined_numbers = positions.read(), start.read()
+    if np.array_equal(refined_numbers * pixel, at):
+        return np.asarray(numbers * pixel)
+    return np.asarray(at + (numbers - refined_numbers) * pixel)
+
+
+def pixel_size(group: HDF5Group, array: str, key: str) -> float | None:
+    """Return a pixel size in metres as it stands in the attributes of an array, or None."""
+    value = group.arrays[array].attrs.get(key) if array in group.arrays else None
+    return None if value is None else number(value, group.file, f"{array}.attrs[{key!r}]")
+
+
+def _is_usable(size: float) -> bool:
+    return bool(np.isfinite(size) and size > 0)
+
+
+def decode_axes(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
+    """Put the pixel sizes and axes of object and probe into a dataset.
+
+    Parameters
+    ----------
+    product : Assembly
+        The dataset in the making.
+    group : HDF5Group
+        The root of the product.
+    defaults : set of str
+        Keys that were written only as defaults.
+    """
+    for variable in ("object", "probe"):
+        array = group.arrays.get(variable)
+        if array is None or misfit(group, variable):
+            continue
+        useless = []
+        sizes = dict(zip("yx", array.shape[-2:], strict=False))
+        for axis, key in _SIDES:
+            pixel = pixel_size(group, variable, key)
+            if pixel is None and variable == "probe":
+                # Ptychodus itself takes the object's where a probe has none.
+                pixel = pixel_size(group, "object", key)
+                pixel = pixel if pixel is not None and _is_usable(pixel) else None
+            if pixel is None:
+                continue
+            product.scalar(f"{variable}_{key.removesuffix('_m')}", pixel)
+            if not _is_usable(pixel):
+                useless.append(f"'{variable}.attrs[{key!r}]' is {pixel}")
+                continue
+            name = f"{variable}_{axis}"
+            center = 0.0 if variable == "probe" else _center(group, name, defaults)
+            if center is not None and sizes.get(axis):
+                product.axis(name, Grid(center, pixel, sizes[axis], "meter"))
+        if useless:
+            warn(
+                f"{product.file}: {' and '.join(useless)}, which is no pixel size: the {variable} "
+                f"has no such axis. Give it with "
+                f"ds.ptyxr.assign_pixel_size({variable}='50 nm').",
+            )
+
+
+def _center(group: HDF5Group, name: str, defaults: set[str]) -> float | None:
+    """Return the centre of an axis of the object in metres, or None where it is not known."""
+    key = CENTER[name]
+    value = group.arrays["object"].attrs.get(key)
+    if value is None or f"object.{key}" in defaults:
+        return None
+    center = number(value, group.file, f"object.attrs[{key!r}]")
+    return center if np.isfinite(center) else None

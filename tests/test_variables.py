@@ -1,0 +1,159 @@
+"""Coordinates keep their units through what xarray does, by what it is relied on for."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import ptyxr
+from ptyxr.errors import UnitError
+from ptyxr.grids import Grid
+from ptyxr.variables import AxisVariable, UnitVariable, data_of
+
+Q = ptyxr.ureg.Quantity
+
+
+@pytest.fixture
+def ds(product):
+    return xr.open_dataset(product, engine="ptychodus")
+
+
+def units(ds, name="position_x"):
+    return ds[name].pint.units
+
+
+def test_opening_and_chunking_leave_the_quantity(product):
+    """`open_dataset` wraps what has no index, and `chunks=` makes dask arrays of it."""
+    for options in ({}, {"chunks": {}}, {"cache": False}):
+        opened = xr.open_dataset(product, engine="ptychodus", **options)
+        for one in (opened, opened.chunk(), opened.compute(), opened.copy(deep=True)):
+            assert isinstance(one.variables["position_x"], UnitVariable)
+            assert units(one) == ptyxr.ureg.meter
+            assert units(one, "photon_energy") == ptyxr.ureg.eV
+            assert isinstance(one.variables["object_x"], AxisVariable)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ds: ds.isel(position=slice(2, 5)),
+        lambda ds: ds.isel(position=[3, 1]),
+        lambda ds: ds.isel(position=0),
+        lambda ds: ds.rename(object="o"),
+        lambda ds: ds.transpose(),
+        lambda ds: ds.assign_coords(position_x=ds.position_x + Q(1, "nm")),
+        lambda ds: ds.assign_coords(position_x=ds.position_x - ds.position_x.mean()),
+        lambda ds: xr.concat([ds, ds], "position", data_vars="minimal"),
+        lambda ds: xr.merge([ds[["diffraction"]], ds[["object"]]]),
+        lambda ds: ds + ds,
+        copy.deepcopy,
+        lambda ds: pickle.loads(pickle.dumps(ds)),
+    ],
+)
+def test_the_unit_survives(ds, change):
+    assert units(change(ds)) == ptyxr.ureg.meter
+
+
+def test_arithmetic_has_the_unit_it_has_now(ds):
+    assert "units" not in (ds.position_x > Q(0, "m")).attrs
+    square = ds.position_x * ds.position_x
+    assert square.attrs["units"] == "meter ** 2"
+    apart = ds.position_x - ds.nominal_position_x
+    assert isinstance(apart.variable, UnitVariable)
+    assert units(apart.chunk().to_dataset(name="a"), "a") == ptyxr.ureg.meter
+    converted = (ds.position_x * 1).pint.to("um")
+    assert units(converted.to_dataset(name="a").ptyxr.quantify(), "a") == ptyxr.ureg.um
+
+
+def test_attributes_are_kept_and_the_unit_is_derived(ds):
+    attrs = ds.position_x.attrs
+    attrs["note"] = 1
+    attrs.setdefault("more", 2)
+    attrs.update(last=3)
+    assert ds.position_x.attrs == {
+        "long_name": "scan position x", "note": 1, "more": 2, "last": 3, "units": "meter"
+    }  # fmt: skip
+    del attrs["note"]
+    assert attrs.pop("more") == 2
+    assert "note" not in ds.position_x.attrs
+    ds.position_x.attrs["units"] = "m"
+    with pytest.raises(UnitError, match=r"'mm'.*meter"):
+        ds.position_x.attrs["units"] = "mm"
+    ds.position_x.attrs.clear()
+    assert ds.position_x.attrs == {"units": "meter"}
+    ds.position_x.attrs = {"a": 1, "units": "mm"}
+    assert ds.position_x.attrs == {"a": 1, "units": "meter"}
+    assert type(copy.copy(ds.position_x.attrs)) is dict
+    assert pickle.loads(pickle.dumps(ds.position_x.attrs)) == {"a": 1, "units": "meter"}
+
+
+def test_css_pixels_are_pints_to_convert_to(ds):
+    css = ds.position_x.pint.to("px")
+    assert css.pint.units == ptyxr.ureg.css_pixel
+    with pytest.raises(UnitError, match="CSS pixel"):
+        ds.assign_coords(position_x=css).ptyxr.to("um")
+
+
+def test_pixel_numbers_go_along_with_their_points(ds):
+    whole = ds.ptyxr.to_rawdata()
+    for key in (slice(3, 9), slice(None, None, -1), [5, 1, 5]):
+        part = ds.isel(position=key).ptyxr.to_rawdata()
+        np.testing.assert_array_equal(part.xcoords, whole.xcoords[key])
+        np.testing.assert_array_equal(part.ycoords_start, whole.ycoords_start[key])
+    ordered = ds.sortby(abs(ds.position_index - 7)).ptyxr.to_rawdata()
+    assert ordered.xcoords[0] == whole.xcoords[7]
+
+
+def test_axes_that_are_the_same_pixels_concatenate(ds):
+    index = ds.xindexes["object_x"]
+    ulp = Grid(np.nextafter(index.grid.center, 1), index.grid.pitch, index.grid.size, "meter")
+    other = index.replace(grid=ulp)
+    near = ds.assign_coords(xr.Coordinates(other.create_variables(), {"object_x": other}))
+    labels = [data_of(one.variables["object_x"]).magnitude for one in (near, ds)]
+    assert not np.array_equal(*labels)
+    for b in (near, ds.ptyxr.to("um")):
+        both = xr.concat(
+            [ds[["object"]], b[["object"]]], "scan", coords="minimal", compat="override"
+        )
+        assert both.sizes["object_x"] == ds.sizes["object_x"]
+
+
+def test_an_array_alone(ds):
+    assert units(ds.position_x.ptyxr.to("um").to_dataset(name="a"), "a") == ptyxr.ureg.um
+    moved = ds.position_x.ptyxr.shift(x="10 nm") - ds.position_x
+    np.testing.assert_allclose(moved.data.magnitude, 1e-8)
+    assert isinstance(ds.position_x.ptyxr.dequantify().data, np.ndarray)
+    assert ds.ptyxr.wavelength.ptyxr.to("nm").pint.units == ptyxr.ureg.nm
+
+
+def test_an_index_on_positions_goes_along(ds):
+    indexed = ds.ptyxr.index_positions()
+    for one in (indexed.ptyxr.to("um"), indexed.ptyxr.shift(x="1 nm"), indexed.ptyxr.dequantify()):
+        assert type(one.xindexes["position_x"]).__name__ == "PointIndex"
+    moved = indexed.ptyxr.shift(x="1 nm").xindexes["position_x"].points
+    np.testing.assert_allclose(moved[:, 0], ds.position_x.data.magnitude + 1e-9)
+
+
+def test_map_blocks_needs_plain_coordinates(ds):
+    """xarray asserts that every coordinate without an index is chunked."""
+    plain = ds.ptyxr.dequantify().chunk()
+    assert xr.map_blocks(lambda one: one, plain, template=plain).ptyxr.quantify().equals(ds)
+
+
+@pytest.mark.parametrize("engine", ["h5netcdf", "zarr"])
+def test_kept_in_other_files(ds, tmp_path, engine):
+    plain = ds.drop_vars(["object", "probe"]).ptyxr.dequantify()
+    path = tmp_path / "kept"
+    if engine == "zarr":
+        plain.to_zarr(path, zarr_format=2)
+    else:
+        plain.to_netcdf(path, engine=engine)
+    again = xr.open_dataset(path, engine=engine).ptyxr.quantify()
+    for name in ("position_x", "photon_energy", "object_x", "detector_y"):
+        assert units(again, name) == units(ds, name)
+        np.testing.assert_array_equal(again[name].data.magnitude, ds[name].data.magnitude)
+    assert again.xindexes["object_x"].grid.pitch == ds.xindexes["object_x"].grid.pitch
