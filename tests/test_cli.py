@@ -562,3 +562,10 @@ def test_info_lists_what_is_left_out(product, tmp_path):
     assert "dataset 'opr_weights', which is text of shape (1,)" in said
     assert "'/raw_data/xcoords', which is a group" in said
     assert "'/nowhere': a link leads to nothing" in said
+
+
+def test_a_file_is_not_converted_onto_itself(npz, tmp_path):
+    copy = tmp_path / "raw.npz"
+    copy.write_bytes(npz.read_bytes())
+    assert "same file" in invoke("convert", copy, copy, code=2).output
+    assert copy.read_bytes() == npz.read_bytes()

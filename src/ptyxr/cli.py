@@ -168,6 +168,9 @@ def convert(
     if not overwrite and target.exists():
         raise ExistingFileError("the file exists", file=target, remedy="--overwrite replaces it")
 
+    if target.exists() and source.exists() and target.samefile(source):
+        raise PtyxrError("IN and OUT are the same file", file=target, remedy="Give OUT a name")
+
     import ptyxr
     from ptyxr.formats.ptychodus_writer import with_metadata
 

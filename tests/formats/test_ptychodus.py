@@ -629,3 +629,21 @@ def test_handles_are_given_back(product, tmp_path):
             opened(edit(product, tmp_path / "p.h5", lambda f: replace(f, "object", [1.0])))
     if before:
         assert len(list(Path("/proc/self/fd").iterdir())) <= before
+
+
+def test_guessing_leaves_a_file_object_where_it_was(product, npz):
+    for path in (product, npz):
+        with Path(path).open("rb") as file:
+            file.seek(17)
+            for engine in ("ptychodus", "ptychopinn"):
+                told = xr.backends.list_engines()[engine].guess_can_open(file)
+                assert told == ((engine == "ptychodus") == (path == product))
+                assert file.tell() == 17
+
+
+def test_a_product_that_was_replaced_is_not_read(product, tmp_path):
+    path = edit(product, tmp_path / "p.h5", lambda f: None)
+    kept = pickle.dumps(opened(path))
+    opened(path).ptyxr.to_product(path, name="another")
+    with pytest.raises(InvalidDataError, match="changed"):
+        pickle.loads(kept).object.load()

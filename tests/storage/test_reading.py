@@ -156,12 +156,13 @@ def test_bad_members_are_kept_aside(tmp_path):
     np.savez(path, sound=np.ones(3), twice=np.ones(2))
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("junk.npy", b"junk")
+        archive.writestr("header.npy", b"\x93NUMPY\x01\x00\x05\x00{'a':")
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("twice.npy", b"")
     file = NpzFile(path)
     assert set(file.arrays) == {"sound"}
-    assert set(file.bad) == {"junk", "twice"}
-    assert file.names == {"sound", "junk", "twice"}
+    assert set(file.bad) == {"junk", "header", "twice"}
+    assert file.names == {"sound", "junk", "header", "twice"}
     file.check({"sound"})
     with pytest.raises(InvalidDataError, match="junk"):
         file.check({"junk"})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from xarray.backends import BackendEntrypoint
 
-from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, warn
+from ptyxr.errors import FormatError, InvalidDataError, warn
 from ptyxr.formats.assembly import Assembly, axes_text, promoted
 from ptyxr.formats.ptychodus_axes import decode_axes, decode_positions, number
 from ptyxr.formats.ptychodus_keys import (
@@ -34,7 +34,7 @@ from ptyxr.formats.ptychodus_keys import (
 from ptyxr.formats.ptychodus_raw import decode_raw_data
 from ptyxr.model import SCHEMA
 from ptyxr.storage.arrays import MemoryArray
-from ptyxr.storage.files import first_bytes
+from ptyxr.storage.files import first_bytes, kept_position
 from ptyxr.storage.hdf5 import HDF5File, HDF5Group, is_hdf5
 
 if TYPE_CHECKING:
@@ -352,11 +352,12 @@ class PtychodusBackend(BackendEntrypoint):
         try:
             if not is_hdf5(first_bytes(filename_or_obj)):
                 return False
-            file = HDF5File(filename_or_obj)
-            try:
-                group = file.group()
-            finally:
-                file.close()
-        except (PtyxrError, OSError):
+            with kept_position(filename_or_obj):
+                file = HDF5File(filename_or_obj)
+                try:
+                    return file.names() >= _TELLING
+                finally:
+                    file.close()
+        # Whatever a damaged file makes h5py raise: it is not ours to open.
+        except Exception:  # noqa: BLE001
             return False
-        return group is not None and group.names >= _TELLING

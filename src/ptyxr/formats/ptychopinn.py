@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from xarray.backends import BackendEntrypoint
 
-from ptyxr.errors import InvalidDataError, PtyxrError, warn
+from ptyxr.errors import InvalidDataError, warn
 from ptyxr.formats.ptychopinn_decode import (
     KNOWN,
     LEFT_ALONE,
@@ -18,8 +18,8 @@ from ptyxr.formats.ptychopinn_decode import (
     pattern_order,
 )
 from ptyxr.storage.arrays import MemoryArray, StoredArray
-from ptyxr.storage.files import first_bytes
-from ptyxr.storage.npz import NpzFile, is_zip
+from ptyxr.storage.files import first_bytes, kept_position
+from ptyxr.storage.npz import NpzFile, is_zip, member_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -186,11 +186,11 @@ class PtychoPINNBackend(BackendEntrypoint):
         try:
             if not is_zip(first_bytes(filename_or_obj)):
                 return False
-            file = NpzFile(filename_or_obj)
-        except (PtyxrError, OSError):
+            with kept_position(filename_or_obj):
+                members = member_names(filename_or_obj)
+        # Whatever a damaged archive makes zipfile raise: it is not ours to open.
+        except Exception:  # noqa: BLE001
             return False
-        # The names tell; whether the members are sound is seen on opening.
-        members = file.names
         return "probe_position_x_m" not in members and (
             {"xcoords", "ycoords"} <= members or {"xcoords_start", "ycoords_start"} <= members
         )

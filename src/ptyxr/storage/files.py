@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ptyxr.errors import FormatError
 
-__all__ = ["check_source", "clean_text", "first_bytes", "is_path", "source_name"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "check_source",
+    "clean_text",
+    "file_signature",
+    "first_bytes",
+    "is_path",
+    "kept_position",
+    "source_name",
+]
 
 #: What stands for bytes that are no text; neither terminals nor files take it.
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
@@ -49,6 +61,32 @@ def check_source(source: Any) -> None:
             found=f"{source!r:.80}",
             expected="a path, bytes or a binary file object",
         )
+
+
+def file_signature(path: str) -> tuple[int, ...]:
+    """Return what tells a file from another one that takes its place.
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    """
+    status = os.stat(path)
+    return (status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@contextlib.contextmanager
+def kept_position(source: Any) -> Iterator[None]:
+    """Leave a file object where it was."""
+    position = None
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        position = source.tell()
+    try:
+        yield
+    finally:
+        if position is not None:
+            with contextlib.suppress(OSError, ValueError):
+                source.seek(position)
 
 
 def first_bytes(source: Any, count: int = 8) -> bytes:

@@ -19,7 +19,13 @@ from ptyxr.errors import (
     PtyxrError,
 )
 from ptyxr.storage.arrays import StoredArray
-from ptyxr.storage.files import check_source, clean_text, is_path, source_name
+from ptyxr.storage.files import (
+    check_source,
+    clean_text,
+    file_signature,
+    is_path,
+    source_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -37,9 +43,14 @@ def is_hdf5(start: bytes) -> bool:
     return start.startswith(_MAGIC)
 
 
-def _open(path: str, mode: str = "r") -> h5py.File:
+def _open(path: Any, signature: tuple[int, ...] | None = None, mode: str = "r") -> h5py.File:
+    """Open a file, and refuse one that has taken the place of the one that was described."""
     import h5py
 
+    if signature is not None and file_signature(path) != signature:
+        raise InvalidDataError(
+            "the file has changed since it was opened", file=path, remedy="Open it anew"
+        )
     return h5py.File(path, mode)
 
 
@@ -64,12 +75,14 @@ class HDF5File:
         self._manager: CachingFileManager[Any] | None = None
         check_source(source)
         self.name = source_name(source)
-        if is_path(source):
-            self._manager = CachingFileManager(_open, self.name, mode="r")
-        else:
-            source = io.BytesIO(source) if isinstance(source, (bytes, memoryview)) else source
         with HDF5_LOCK:
             try:
+                if is_path(source):
+                    # The handle may be closed and opened again, here or where it is unpickled.
+                    signature = file_signature(self.name)
+                    self._manager = CachingFileManager(_open, self.name, signature, mode="r")
+                elif isinstance(source, (bytes, memoryview)):
+                    source = io.BytesIO(source)
                 if self._manager is None:
                     self._file = _open(source)
                 else:
@@ -80,7 +93,9 @@ class HDF5File:
                 raise FormatError("this is a folder", file=self.name, expected="HDF5") from error
             except PermissionError as error:
                 raise PtyxrError("the file may not be read", file=self.name) from error
-            except (OSError, ValueError, TypeError, RuntimeError) as error:
+            except (OSError, ValueError, TypeError, RuntimeError, OverflowError) as error:
+                if isinstance(error, PtyxrError):
+                    raise
                 raise FormatError(
                     "the file cannot be read as HDF5", file=self.name, found=str(error)
                 ) from error
@@ -92,6 +107,11 @@ class HDF5File:
         if not self._file:
             raise PtyxrError("the file has been closed", file=self.name)
         return self._file
+
+    def names(self) -> set[str]:
+        """Return the names in the root, whatever is behind them."""
+        with HDF5_LOCK:
+            return set(self.acquire())
 
     @property
     def closer(self) -> Closer:

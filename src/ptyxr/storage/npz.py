@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import tokenize
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from xarray import Variable
 
-__all__ = ["NpzFile", "is_zip", "write_npz"]
+__all__ = ["NpzFile", "is_zip", "member_names", "write_npz"]
 
 _MAGIC: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _STRING_LIMIT: Final = 16 * 2**20
@@ -39,6 +40,7 @@ _ERRORS: Final = (
     ValueError,
     OverflowError,
     SyntaxError,
+    tokenize.TokenError,  # of a header that numpy reads as Python 2 wrote it
     TypeError,
 )
 
@@ -46,6 +48,22 @@ _ERRORS: Final = (
 def is_zip(start: bytes) -> bool:
     """Tell whether the first bytes of a file are those of a zip archive, as an NPZ file is."""
     return start.startswith(_MAGIC)
+
+
+def member_names(source: Any) -> set[str]:
+    """Return the names of the arrays in an NPZ file, from its directory alone.
+
+    Parameters
+    ----------
+    source : str, path-like, bytes or binary file object
+
+    Raises
+    ------
+    OSError, zipfile.BadZipFile
+        If it cannot be read as a zip archive.
+    """
+    with Source(source).open() as file, zipfile.ZipFile(file) as archive:
+        return {n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")}
 
 
 class NpzFile:
