@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import ptyxr
 from ptyxr.errors import MissingDataError, UnitError
-from ptyxr.frame import points_outside
+from ptyxr.placement import points_outside
 
 Q = ptyxr.ureg.Quantity
 

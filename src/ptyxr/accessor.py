@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from ptyxr import frame
+from ptyxr import frame, placement
 from ptyxr.coordinates import dequantify, quantify, through_dataset
 from ptyxr.errors import FormatError, MissingDataError
 
@@ -152,7 +152,7 @@ class PtyxrDatasetAccessor:
         MissingDataError
             If there is no object or there are no positions.
         """
-        return frame.register(self._ds)
+        return placement.register(self._ds)
 
     def fill_object(self, *, value: complex = 1.0, padding: int = 0) -> xr.Dataset:
         """Return the dataset with a uniform object that is as large as the scan needs.
@@ -169,7 +169,7 @@ class PtyxrDatasetAccessor:
         MissingDataError
             If there are no positions, or the object's pixel size is needed and not known.
         """
-        return frame.fill_object(self._ds, value=value, padding=padding)
+        return placement.fill_object(self._ds, value=value, padding=padding)
 
     # Scan points
 

@@ -1,10 +1,10 @@
-"""The frame of a dataset: pixel sizes, px <-> m, and what moves object and positions."""
+"""The frame of a dataset: pixel sizes, px <-> m, and moving all of it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from xarray import DataArray, Dataset, Variable
@@ -17,9 +17,8 @@ from ptyxr.coordinates import (
     through_dataset,
     unit_of,
 )
-from ptyxr.errors import InvalidDataError, MissingDataError, UnitError, warn
+from ptyxr.errors import MissingDataError, UnitError
 from ptyxr.grids import TOLERANCE, Grid
-from ptyxr.indexes import GridIndex
 from ptyxr.model import AXES, POSITIONS, SCHEMA, axes_of
 from ptyxr.units import (
     METER,
@@ -34,20 +33,17 @@ from ptyxr.units import (
 )
 from ptyxr.variables import PIXEL_NUMBERS, data_of, unit_variable
 
+if TYPE_CHECKING:
+    from ptyxr.indexes import GridIndex
+
 __all__ = [
     "assign_pixel_size",
-    "fill_object",
     "kept_pixel_numbers",
     "pixel_length",
-    "points_outside",
     "positions_in_pixels",
-    "register",
     "shift",
     "to",
 ]
-
-#: No detector and no scan asks for an object with more pixels along an axis.
-LARGEST = 200_000
 
 #: Key of a position's encoding for what those numbers are counted from.
 PIXEL_ORIGIN = "pixel_origin"
@@ -142,7 +138,8 @@ def _told(ds: Dataset, name: str) -> float | None:
     return scalar(ds, AXES[name].pixel_size)
 
 
-def _needed(ds: Dataset, name: str) -> float:
+def needed_pixel_length(ds: Dataset, name: str) -> float:
+    """Return the pixel size of an axis in metre/pixel, or say how to give it."""
     size = pixel_length(ds, name)
     if size is None or not (math.isfinite(size) and size > 0):
         what = AXES[name].variable
@@ -194,12 +191,13 @@ def _length_or_pixel(unit: object) -> str:
     return target
 
 
-def _convert_grid(ds: Dataset, name: str, grid: Grid, target: str) -> Grid:
+def convert_grid(ds: Dataset, name: str, grid: Grid, target: str) -> Grid:
+    """Return the grid of an axis in another unit, by the pixel size of the axis."""
     if grid.unit == target:
         return grid
     if PIXEL not in (grid.unit, target):
         return grid.to(target)
-    size = _needed(ds, name)
+    size = needed_pixel_length(ds, name)
     if target == PIXEL:
         meters = grid.to(METER)
         # The axis may hold every second pixel, which is then a pitch of two.
@@ -216,7 +214,7 @@ def _convert_values(ds: Dataset, name: str, size_axis: str, target: str) -> np.n
     values = magnitude(ds, name)
     if PIXEL not in (unit, target) or unit == target:
         return convert(values, unit, target)
-    size = _needed(ds, size_axis)
+    size = needed_pixel_length(ds, size_axis)
     if target == PIXEL:
         return np.asarray(convert(values, unit, METER) / size)
     return np.asarray(values * convert_scalar(size, METER, target))
@@ -237,7 +235,7 @@ def to(ds: Dataset, unit: object) -> Dataset:
         if name.startswith("detector") and pixel_length(ds, name) is None:
             continue  # a detector whose pixel size no one told stays in pixels
         if index.grid.unit != target:
-            indexes[name] = index.replace(grid=_convert_grid(ds, name, index.grid, target))
+            indexes[name] = index.replace(grid=convert_grid(ds, name, index.grid, target))
     for name in POSITIONS:
         if name in ds.variables and unit_of(ds, name) != target:
             size_axis = "object_x" if name.endswith("x") else "object_y"
@@ -285,7 +283,7 @@ def _moved(ds: Dataset, x: float, y: float, unit: str, names: tuple[str, ...]) -
             continue
         own = unit_of(ds, name)
         if PIXEL in (own, unit) and own != unit:
-            size = _needed(ds, size_axis)
+            size = needed_pixel_length(ds, size_axis)
             meters = by * size if unit == PIXEL else convert_scalar(by, unit, METER)
             by = meters / size if own == PIXEL else convert_scalar(meters, METER, own)
         else:
@@ -357,132 +355,4 @@ def positions_in_pixels(ds: Dataset, name: str) -> np.ndarray:
 
 def object_grid(ds: Dataset, name: str) -> Grid:
     """Return what the dataset has of an object axis as an ascending grid in pixels."""
-    return _convert_grid(ds, name, axis(ds, name).line(), PIXEL)
-
-
-def register(ds: Dataset) -> Dataset:
-    """Return the dataset with its object moved under its positions; see the accessor."""
-    for name in ("x", "y"):
-        along, position = f"object_{name}", f"position_{name}"
-        if along not in ds.variables or position not in ds.variables:
-            raise MissingDataError(
-                "an object and positions are needed to register one to the other",
-                key=along if along not in ds.variables else position,
-            )
-        index = axis(ds, along)
-        kept = ds.variables[position].encoding.get(PIXEL_NUMBERS)
-        at = positions_in_pixels(ds, position)
-        if not at.size or not np.isfinite(at).all():
-            raise MissingDataError(
-                "there are no finite positions to register the object to",
-                key=position,
-                found=f"{int(np.isfinite(at).sum())} finite of {at.size}",
-            )
-        origin = pixel_origin(ds)
-        if kept is not None and kept.shape == at.shape and origin in ORIGINS:
-            offset = at - kept
-            # One frame moved as a whole differs from the other by one number.
-            if np.ptp(offset) <= TOLERANCE * max(1.0, float(np.abs(at).max())):
-                center = ORIGINS[origin](index.grid.size)
-                center += float(offset.mean()) if np.abs(offset).max() > TOLERANCE else 0.0
-                ds = _with_center(ds, index, center)
-                continue
-        line = object_grid(ds, along)
-        if bool((np.abs(at - line.center) <= line.size * line.pitch / 2).all()):
-            continue  # on the object already, and nothing says better where
-        # Ptychodus centres a new object on the bounding box of the scan.
-        middle = (float(at.min()) + float(at.max())) / 2
-        full = _convert_grid(ds, along, index.grid, PIXEL)
-        ds = _with_center(ds, index, full.center + middle - line.center)
-    return ds
-
-
-def _with_center(ds: Dataset, index: GridIndex, center_px: float) -> Dataset:
-    """Return the dataset with an object axis about another centre, given in pixels."""
-    center = center_px
-    if index.grid.unit != PIXEL:
-        center = center_px * convert_scalar(_needed(ds, str(index.name)), METER, index.grid.unit)
-    moved = index.replace(grid=replace(index.grid, center=center))
-    return replace_coordinates(ds, {}, {str(index.name): moved})
-
-
-def fill_object(ds: Dataset, *, value: complex = 1.0, padding: int = 0) -> Dataset:
-    """Return the dataset with a uniform object, sized to the scan; see the accessor."""
-    if padding < 0:
-        raise InvalidDataError("padding is not negative", key="padding", found=padding)
-    probe = [ds.sizes.get(f"probe_{n}", ds.sizes.get(f"detector_{n}", 0)) for n in "xy"]
-    indexes: dict[str, GridIndex] = {}
-    for name, window in zip("xy", probe, strict=True):
-        position, along = f"position_{name}", f"object_{name}"
-        at = positions_in_pixels(ds, position)
-        if not at.size or not np.isfinite(at).all():
-            raise MissingDataError("positions are needed to size an object by", key=position)
-        low = math.floor(float(at.min()) - window / 2) - padding
-        high = math.ceil(float(at.max()) + window / 2) + padding
-        # Pixel numbers go on counting from the same corner: the grid starts there.
-        in_pixels = kept_pixel_numbers(ds, position) is not None
-        origin = pixel_origin(ds) if in_pixels else "world"
-        if origin == "world":
-            grid, columns = Grid((low + high) / 2, 1.0, high - low, PIXEL), range(high - low)
-        elif origin == "center":
-            size = 2 * max(abs(low), abs(high))
-            grid, columns = Grid(0.0, 1.0, size, PIXEL), range(size)
-        else:
-            size = max(high, 1)
-            grid, columns = Grid(ORIGINS[origin](size), 1.0, size, PIXEL), range(min(low, 0), size)
-        if len(columns) > LARGEST:
-            raise InvalidDataError(
-                "the scan is too large for an object",
-                key=along,
-                found=f"{len(columns)} pixels",
-                expected=f"at most {LARGEST}",
-                remedy="Look at positions and pixel size: is one in the wrong unit?",
-            )
-        unit = unit_of(ds, position)
-        grid = _convert_grid(ds, along, grid, unit)
-        is_quantified = is_quantity(data_of(ds.variables[position]))
-        indexes[along] = GridIndex(grid, columns, along, along, quantified=is_quantified)
-    shape = (1, len(indexes["object_y"].labels), len(indexes["object_x"].labels))
-    entry = SCHEMA["object"]
-    dtype = ds["probe"].dtype if "probe" in ds else np.dtype(np.complex64)
-    drop = [n for n in ("object", "object_x", "object_y") if n in ds.variables]
-    filled = ds.drop_vars(drop).assign(
-        object=(entry.dims, np.full(shape, value, dtype=dtype), {"long_name": entry.long_name})
-    )
-    return replace_coordinates(filled, {}, indexes)
-
-
-def points_outside(ds: Dataset) -> tuple[int, int, int] | None:
-    """Return how many scan points, and how many probe windows, lie outside the object.
-
-    Returns
-    -------
-    (points, windows, total) : tuple of int, or None
-        Points off the object's outer edges, probe windows that reach beyond them, and all points;
-        None where there is no object to be on.
-    """
-    total = ds.sizes.get("position", 0)
-    points = np.zeros(total, dtype=bool)
-    windows = np.zeros(total, dtype=bool)
-    for name in "xy":
-        if f"object_{name}" not in ds.variables or f"position_{name}" not in ds.variables:
-            return None
-        grid = object_grid(ds, f"object_{name}")
-        at = positions_in_pixels(ds, f"position_{name}") - grid.center
-        reach = grid.size * grid.pitch / 2
-        half = ds.sizes.get(f"probe_{name}", 0) / 2
-        points |= ~(np.abs(at) <= reach + TOLERANCE)
-        windows |= ~(np.abs(at) + half <= reach + TOLERANCE)
-    return int(points.sum()), int(windows.sum()), total
-
-
-def warn_outside(ds: Dataset, remedy: str) -> None:
-    """Warn when scan points lie outside the object: how many, and what would fix it."""
-    outside = points_outside(ds)
-    if outside is None or not outside[0]:
-        return
-    points, windows, total = outside
-    warn(
-        f"{points} of {total} scan points lie outside the object, and {windows} of {total} probe "
-        f"windows reach beyond it. {remedy}"
-    )
+    return convert_grid(ds, name, axis(ds, name).line(), PIXEL)

@@ -14,9 +14,9 @@ from ptyxr.formats.assembly import KINDS
 from ptyxr.formats.checks import FileCheck, OpenSource
 from ptyxr.formats.ptychodus_check import check_product_file
 from ptyxr.formats.ptychopinn_check import check_npz, open_source
-from ptyxr.frame import points_outside
 from ptyxr.indexes import TOLERANCE
 from ptyxr.model import AXES, POSITIONS, SCHEMA, Entry
+from ptyxr.placement import points_outside
 from ptyxr.report import Findings, Report
 from ptyxr.storage.files import first_bytes, is_path, source_name
 from ptyxr.storage.hdf5 import is_hdf5

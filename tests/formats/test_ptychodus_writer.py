@@ -25,7 +25,7 @@ from ptyxr.errors import (
     UnitError,
 )
 from ptyxr.formats.ptychodus import KEYS
-from ptyxr.frame import points_outside
+from ptyxr.placement import points_outside
 
 Q = ptyxr.ureg.Quantity
 SAME = "ignore:.*position indexes are:UserWarning"

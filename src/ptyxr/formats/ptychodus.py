@@ -289,7 +289,6 @@ class PtychodusBackend(BackendEntrypoint):
     """xarray's engine ``"ptychodus"``: Ptychodus products in HDF5."""
 
     description: ClassVar[str] = "Open Ptychodus products (HDF5) with units, using ptyxr"
-    url: ClassVar[str] = "https://ptyxr.readthedocs.io"
     open_dataset_parameters: ClassVar[tuple[str, ...]] = (
         "filename_or_obj",
         "drop_variables",

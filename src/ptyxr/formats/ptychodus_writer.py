@@ -26,9 +26,9 @@ from ptyxr.frame import (
     pixel_length,
     quantified,
     to,
-    warn_outside,
 )
 from ptyxr.model import AXES, SCHEMA
+from ptyxr.placement import warn_outside
 from ptyxr.storage.atomic import atomic_path, target_path
 from ptyxr.storage.hdf5_writer import Plan, write_hdf5
 from ptyxr.units import METER, parse, pixel_size

@@ -101,7 +101,6 @@ class PtychoPINNBackend(BackendEntrypoint):
     """xarray's engine ``"ptychopinn"``: PtychoPINN datasets in NPZ."""
 
     description: ClassVar[str] = "Open PtychoPINN datasets (NPZ) with units, using ptyxr"
-    url: ClassVar[str] = "https://ptyxr.readthedocs.io"
     open_dataset_parameters: ClassVar[tuple[str, ...]] = (
         "filename_or_obj",
         "drop_variables",
