@@ -272,9 +272,17 @@ def _points(ds: Dataset) -> PointIndex:
 
 
 def _place(index: PointIndex, x: object, y: object) -> np.ndarray:
-    return np.array(
-        [parse(value, index.unit, name, bare=False) for name, value in (("x", x), ("y", y))]
-    )
+    try:
+        place = [parse(value, index.unit, name, bare=False) for name, value in (("x", x), ("y", y))]
+    except UnitError as error:
+        raise UnitError(
+            error.problem,
+            key=error.key,
+            found=error.found,
+            expected=error.expected,
+            remedy=error.remedy or "ds.ptyxr.to(...) brings positions to another unit",
+        ) from error
+    return np.array(place)
 
 
 def nearest(ds: Dataset, x: object, y: object) -> Dataset:

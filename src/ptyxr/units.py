@@ -84,7 +84,10 @@ def _parse_unit(text: str, name: str | None = None) -> Any:
     # pint raises whatever its tokenizer, its parser or Python's own raise.
     except Exception as error:
         raise UnitError(
-            "this is no unit that pint knows", key=name, found=repr(text), remedy="Try 'm' or 'nm'"
+            "this is no unit that pint knows",
+            key=name,
+            found=repr(text),
+            remedy="Units are spelled as pint spells them: 'nm', 'um', 'keV', 'degree', 'pixel'",
         ) from error
     _no_css_pixel(unit, name)
     return unit

@@ -472,3 +472,7 @@ def test_anything_with_the_attributes(members):
     del obj.diff3d, obj.metadata
     assert "diffraction" not in ptyxr.from_rawdata(obj)
     assert ptyxr.from_rawdata(obj).ptyxr.to_rawdata().diff3d is None
+
+
+def test_a_mapping_will_do(members):
+    assert ptyxr.from_rawdata(members).sizes["position"] == N

@@ -234,3 +234,8 @@ def test_measurements_do_not_overflow(ds, dtype, result):
 
 def test_it_shows_itself(ds):
     assert repr(ds.ptyxr.to_rawdata()).startswith("<RawData: 40 positions, patterns (32, 32)")
+
+
+def test_the_name_of_another_format_is_refused(ds, tmp_path):
+    with pytest.raises(PtyxrError, match=r"'\.h5'.*to_product"):
+        ds.ptyxr.to_npz(tmp_path / "p.h5")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -42,7 +44,7 @@ def from_rawdata(
 
     Parameters
     ----------
-    rawdata : object
+    rawdata : object or mapping
         Has ``xcoords``, ``ycoords`` (N,) in pixels of the object array, and, where it has them,
         ``xcoords_start``, ``ycoords_start`` (N,), ``diff3d`` (N, H, W), ``probeGuess`` (H, W),
         ``objectGuess`` (H, W), ``scan_index`` (N,), ``metadata`` (a dict or JSON text). None counts
@@ -69,15 +71,16 @@ def from_rawdata(
     <Unit('pixel')>
     """
     name = f"<{type(rawdata).__name__}>"
+    take = rawdata.get if isinstance(rawdata, Mapping) else partial(_attribute, rawdata)
     arrays: dict[str, StoredArray] = {}
     for key in sorted(KNOWN - {METADATA}):
-        value = getattr(rawdata, key, None)
+        value = take(key)
         if value is not None:
             values = np.asarray(value)
             if values.dtype.hasobject:
                 raise InvalidDataError("this is no array of numbers", file=name, key=key)
             arrays[key] = MemoryArray(values)
-    metadata = getattr(rawdata, "metadata", None)
+    metadata = take("metadata")
     if metadata is not None and not isinstance(metadata, str):
         metadata = json.dumps(metadata, default=str)
     return decode_rawdata(
@@ -90,6 +93,10 @@ def from_rawdata(
         probe_pixel_size=probe_pixel_size,
         quantify=quantify,
     ).dataset()
+
+
+def _attribute(rawdata: Any, name: str) -> Any:
+    return getattr(rawdata, name, None)
 
 
 def unknown(file: NpzFile) -> list[str]:

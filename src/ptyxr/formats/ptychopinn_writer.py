@@ -288,6 +288,14 @@ def to_npz(
 ) -> Path:
     """Write a PtychoPINN dataset; see the accessor's method of this name."""
     target = target_path(path)
+    if target.suffix.lower() in (".h5", ".hdf5"):
+        raise PtyxrError(
+            "a PtychoPINN dataset is written as NPZ",
+            file=target,
+            found=repr(target.suffix),
+            expected="'.npz'",
+            remedy="ds.ptyxr.to_product() writes HDF5",
+        )
     members, metadata = _members(ds, origin, measurement, probe)
     if "diff3d" not in members:
         warn(
