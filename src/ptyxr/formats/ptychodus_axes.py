@@ -15,7 +15,8 @@ from ptyxr.formats.ptychodus_keys import (
     find_dataset,
     misfit,
 )
-from ptyxr.formats.ptychodus_raw import raw_array
+from ptyxr.formats.ptychodus_raw import raw_array, raw_origin
+from ptyxr.frame import PIXEL_ORIGIN
 from ptyxr.grids import Grid
 from ptyxr.variables import PIXEL_NUMBERS
 
@@ -80,7 +81,9 @@ def decode_positions(product: Assembly, group: HDF5Group, raw: HDF5Group | None)
             points = positions.shape[0]
         array = raw_array(product, raw, name, points)
         numbers = None if array is None else array.read()
-        encoding = {} if numbers is None else {PIXEL_NUMBERS: numbers}
+        encoding: dict[str, Any] = {}
+        if numbers is not None and raw is not None:
+            encoding = {PIXEL_NUMBERS: numbers, PIXEL_ORIGIN: raw_origin(raw)}
         if found is not None:
             values = found[1].read().astype(float, copy=False)
             product.coordinate(name, found[0], values, encoding=encoding)

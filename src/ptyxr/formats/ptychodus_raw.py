@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from ptyxr.formats.assembly import Assembly
     from ptyxr.storage.hdf5 import HDF5Array, HDF5Group
 
-__all__ = ["decode_raw_data", "raw_array"]
+__all__ = ["decode_raw_data", "raw_array", "raw_origin"]
+
+
+def raw_origin(raw: HDF5Group) -> str | None:
+    """Return what the pixel numbers are counted from, or None where it is not told."""
+    origin = raw.attrs.get("pixel_origin")
+    return origin if isinstance(origin, str) and origin in (*ORIGINS, "world") else None
 
 
 def raw_array(
@@ -64,7 +70,7 @@ def raw_array(
         return array
     warn(
         f"{product.file}: '/{RAW_DATA}/{key}' of shape {array.shape} does not go with {points} "
-        f"scan points and is left out; group='/{RAW_DATA}' opens it.",
+        "scan points and is left out. h5py reads it.",
     )
     return None
 
@@ -83,8 +89,8 @@ def decode_raw_data(product: Assembly, raw: HDF5Group, defaults: set[str], root:
     root : HDF5Group
         The root of the product, where some of it may stand too.
     """
-    origin = raw.attrs.get("pixel_origin")
-    if isinstance(origin, str) and origin in (*ORIGINS, "world"):
+    origin = raw_origin(raw)
+    if origin is not None:
         product.attrs["pixel_origin"] = origin
     metadata = raw.attrs.get("_metadata")
     if metadata is None and "_metadata" in raw.arrays and raw.arrays["_metadata"].shape == ():
