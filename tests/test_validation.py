@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import ptyxr
 from ptyxr import validation
 from ptyxr.errors import InvalidDataError, PtyxrError
 from ptyxr.formats.checks import FileCheck
@@ -987,3 +988,15 @@ def test_findings_of_exceptions():
 def test_quantities_in_any_registry_unit_are_fine(ds):
     ds = ds.assign_coords(photon_energy=((), quantity(8.5, "kiloelectron_volt")))
     assert validate_dataset(ds).errors == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("object_pixel_width", "50 m/pixel"), ("photon_energy", "-8 keV"), ("exposure_time", "-1 s")],
+)
+def test_numbers_that_no_experiment_has(product, name, value):
+    ds = xr.open_dataset(product, engine="ptychodus")
+    strange = ds.assign_coords({name: ptyxr.ureg.Quantity(value)})
+    report = strange.ptyxr.validate()
+    assert any(p.key == name and "no experiment" in p.problem for p in report.warnings)
+    assert not any("no experiment" in p.problem for p in ds.ptyxr.validate().warnings)

@@ -137,6 +137,31 @@ def _check_unit(ds: Dataset, entry: Entry, findings: Findings) -> None:
         if wrong.size:
             found = f"{wrong.ravel()[0]} {unit}"
             findings.error(entry.name, "a pixel size is positive and finite", found=found)
+    if values.dtype.kind in "fiu":
+        _check_sense(entry, np.asarray(values * factor), findings)
+
+
+#: What no experiment has, in the unit of the model: such a number was meant in another unit.
+_SENSE: dict[str, tuple[float, float]] = {
+    **{one.pixel_size: (0.0, 1e-3) for one in AXES.values()},
+    "photon_energy": (0.0, 1e7),
+    "exposure_time": (0.0, float("inf")),
+    "probe_photon_count": (0.0, float("inf")),
+}
+
+
+def _check_sense(entry: Entry, values: np.ndarray, findings: Findings) -> None:
+    """Warn of a number that is right by its unit, and wrong by its size."""
+    low, high = _SENSE.get(entry.name, (-float("inf"), float("inf")))
+    strange = values[(values < low) | (values > high)]
+    if strange.size:
+        findings.warning(
+            entry.name,
+            "no experiment has such a number",
+            found=f"{strange.flat[0]:g} {entry.unit}",
+            expected=f"from {low:g} to {high:g} {entry.unit}",
+            remedy="Was it meant in another unit? A number without a unit is in that of the model",
+        )
 
 
 def _check_attribute(entry: Entry, value: Any, findings: Findings) -> None:
