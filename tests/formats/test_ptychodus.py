@@ -647,3 +647,29 @@ def test_a_product_that_was_replaced_is_not_read(product, tmp_path):
     opened(path).ptyxr.to_product(path, name="another")
     with pytest.raises(InvalidDataError, match="changed"):
         pickle.loads(kept).object.load()
+
+
+def test_groups(product, npz):
+    raw = opened(product, group="/raw_data")
+    source = xr.open_dataset(npz)
+    for name in ("position_x", "nominal_position_y", "object_x"):
+        np.testing.assert_array_equal(raw[name].data.magnitude, source[name].data.magnitude)
+        assert raw[name].pint.units == ptyxr.ureg.pixel
+    for name in ("object", "probe", "diffraction"):
+        np.testing.assert_array_equal(raw[name], source[name])
+    ptyxr.testing.assert_identical(opened(product, group="/").load(), opened(product).load())
+    with pytest.raises(FormatError, match=r"/other.*'/' and '/raw_data'"):
+        opened(product, group="other")
+
+
+def test_a_tree(product, shared):
+    with xr.open_datatree(product, engine="ptychodus") as tree:
+        ptyxr.testing.assert_identical(tree.to_dataset().load(), opened(product).load())
+        raw = tree["raw_data"]
+        assert "object" not in raw.to_dataset(inherit=False)
+        assert raw.position_x.pint.units == ptyxr.ureg.pixel
+        assert tree.position_x.pint.units == ptyxr.ureg.meter
+        np.testing.assert_array_equal(raw.diffraction, tree.diffraction)
+    assert set(xr.open_groups(product, engine="ptychodus")) == {"/", "/raw_data"}
+    plain = xr.open_datatree(shared("data/products/ptychodus-1.0-plain.h5"), engine="ptychodus")
+    assert not plain.children

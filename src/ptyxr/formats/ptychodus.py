@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from xarray.backends import BackendEntrypoint
+from xarray.backends.common import datatree_from_dict_with_io_cleanup
 
 from ptyxr.errors import FormatError, InvalidDataError, warn
 from ptyxr.formats.assembly import Assembly, axes_text, promoted
 from ptyxr.formats.ptychodus_axes import decode_axes, decode_positions, number
+from ptyxr.formats.ptychodus_groups import decode_raw_group, is_raw_data, root_and_raw
 from ptyxr.formats.ptychodus_keys import (
     BY_NAME,
     CENTER,
@@ -40,7 +42,7 @@ from ptyxr.storage.hdf5 import HDF5File, HDF5Group, is_hdf5
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from xarray import Dataset
+    from xarray import Dataset, DataTree
 
 __all__ = [
     "BY_NAME",
@@ -277,14 +279,6 @@ def _weights_in_attribute(product: Assembly, group: HDF5Group) -> None:
     )
 
 
-def _groups(file: HDF5File) -> tuple[HDF5Group, HDF5Group | None]:
-    """Return the root of a file, and its ``/raw_data`` where there is one."""
-    group = file.group()
-    if group is None:
-        raise FormatError("the file has no root group", file=file.name)
-    return group, file.group(RAW_DATA) if RAW_DATA in group.groups else None
-
-
 class PtychodusBackend(BackendEntrypoint):
     """xarray's engine ``"ptychodus"``: Ptychodus products in HDF5."""
 
@@ -298,8 +292,10 @@ class PtychodusBackend(BackendEntrypoint):
         "use_cftime",
         "concat_characters",
         "decode_coords",
+        "group",
         "quantify",
     )
+    supports_groups: ClassVar[bool] = True
 
     def open_dataset(
         self,
@@ -312,6 +308,7 @@ class PtychodusBackend(BackendEntrypoint):
         concat_characters: Any = None,
         decode_coords: Any = None,
         drop_variables: str | Iterable[str] | None = None,
+        group: str | None = None,
         quantify: bool = True,
     ) -> Dataset:
         """Open a product as a dataset of the model, its arrays left in the file until used.
@@ -324,13 +321,15 @@ class PtychodusBackend(BackendEntrypoint):
             Accepted and without effect: a product is no netCDF file.
         drop_variables : str or iterable of str, optional
             Names of the model that are left out, before they are read.
+        group : {"/", "/raw_data"}, optional
+            The product, or the group itself that PtychoPINN keeps in it, in pixels.
         quantify : bool, default: True
             Whether coordinates are pint Quantities, or numbers with a ``units`` attribute.
 
         Raises
         ------
         MissingFileError, FormatError
-            If there is no such file, or it is no product.
+            If there is no such file or group, or it is no product.
         InvalidDataError
             If something in it cannot be represented.
         """
@@ -338,13 +337,58 @@ class PtychodusBackend(BackendEntrypoint):
         del concat_characters, decode_coords
         file = HDF5File(filename_or_obj)
         try:
-            group, raw = _groups(file)
-            product = decode_product(group, raw, drop_variables=drop_variables, quantify=quantify)
-            ds = product.dataset(close=file.closer)
+            root, raw = root_and_raw(file)
+            how: dict[str, Any] = {"drop_variables": drop_variables, "quantify": quantify}
+            wanted = is_raw_data(group, file.name, raw)
+            data = (
+                decode_raw_group(raw, links=True, **how)
+                if wanted and raw is not None
+                else decode_product(root, raw, **how)
+            )
+            return data.dataset(close=file.closer)
         except BaseException:
             file.close()
             raise
-        return ds
+
+    def open_groups_as_dict(
+        self,
+        filename_or_obj: Any,
+        *,
+        drop_variables: str | Iterable[str] | None = None,
+        quantify: bool = True,
+        **_decoders: Any,
+    ) -> dict[str, Dataset]:
+        """Open the product and its ``/raw_data``, each array once.
+
+        Parameters
+        ----------
+        filename_or_obj, drop_variables, quantify
+            As `open_dataset` takes them.
+
+        Returns
+        -------
+        dict of str to Dataset
+            "/" in metres and, where there is one, "/raw_data" in pixels, without the probe and the
+            object, which are links to those of the root.
+        """
+        file = HDF5File(filename_or_obj)
+        how: dict[str, Any] = {"drop_variables": drop_variables, "quantify": quantify}
+        try:
+            root, raw = root_and_raw(file)
+            groups = {"/": decode_product(root, raw, **how).dataset(close=file.closer)}
+            if raw is not None:
+                data = decode_raw_group(raw, links=False, **how)
+                groups[f"/{RAW_DATA}"] = data.dataset(close=file.closer)
+        except BaseException:
+            file.close()
+            raise
+        return groups
+
+    def open_datatree(self, filename_or_obj: Any, **options: Any) -> DataTree:
+        """Open the product and its ``/raw_data`` as a tree; see `open_groups_as_dict`."""
+        return datatree_from_dict_with_io_cleanup(
+            self.open_groups_as_dict(filename_or_obj, **options)
+        )
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Tell whether this is a Ptychodus product, by looking inside."""
