@@ -10,7 +10,7 @@ from xarray import DataArray, Dataset, Variable
 from ptyxr.coordinates import axis, magnitude, unit_of
 from ptyxr.errors import MissingDataError, UnitError
 from ptyxr.model import AXES, SCHEMA
-from ptyxr.units import METER, PIXEL, convert_scalar
+from ptyxr.units import METER, PIXEL, convert_decimal, convert_scalar
 from ptyxr.variables import unit_variable
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def known_numbers(ds: Dataset, name: str) -> Variable | None:
     if source != target:
         try:
             # In decimal: a number that a user gave in keV is to be the one given in eV.
-            values = np.vectorize(convert_scalar, otypes=[float])(values, source, target)
+            values = convert_decimal(values, source, target)
         except UnitError as error:
             raise UnitError(
                 "the unit of the coordinate does not fit", key=name, found=source, expected=target
@@ -67,6 +67,7 @@ def known_numbers(ds: Dataset, name: str) -> Variable | None:
 
 
 def how_to_give(name: str, example: str) -> str:
+    """Return the remedy for a coordinate that is missing."""
     return f"Give it: ds.assign_coords({name}=ptyxr.ureg.Quantity({example}))"
 
 

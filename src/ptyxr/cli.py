@@ -248,7 +248,8 @@ def info(file: _File) -> None:
     Nothing big is read.
     """
     import ptyxr
-    from ptyxr.formats import ptychodus, ptychopinn
+    from ptyxr.formats import ptychodus_keys, ptychopinn
+    from ptyxr.formats.ptychodus_groups import root_and_raw
     from ptyxr.storage.hdf5 import HDF5File
     from ptyxr.storage.npz import NpzFile
 
@@ -258,15 +259,11 @@ def info(file: _File) -> None:
         else:
             product = HDF5File(file)
             try:
-                group = product.group()
-                there = group is not None and ptychodus.RAW_DATA in group.groups
-                raw = product.group(ptychodus.RAW_DATA) if there else None
+                group, raw = root_and_raw(product)
             finally:
                 product.close()
-            if group is None:
-                raise PtyxrError("the file has no root group", file=file)
-            kind = f"Ptychodus product (HDF5), {ptychodus.generation(group)}"
-            unknown = ptychodus.unknown(group, raw)
+            kind = f"Ptychodus product (HDF5), {ptychodus_keys.generation(group)}"
+            unknown = ptychodus_keys.unknown(group, raw)
         heading = [("path", str(file)), ("size", file_size(file.stat().st_size)), ("format", kind)]
         describe(ds, heading, unknown)
 

@@ -75,6 +75,11 @@ def make_scalar(name: str, value: float, *, quantified: bool) -> Variable:
     return unit_variable((), np.float64(value), entry.unit, attrs, quantified=quantified)
 
 
+def object_axis(name: str) -> str:
+    """Return the object's axis along which a coordinate is measured: that of x or of y."""
+    return f"object_{name[-1]}"
+
+
 def pixel_origin(ds: Dataset) -> str:
     """Return what the kept pixel numbers of a dataset are counted from."""
     kept = ds.variables["position_x"].encoding.get(PIXEL_ORIGIN)
@@ -238,7 +243,7 @@ def to(ds: Dataset, unit: object) -> Dataset:
             indexes[name] = index.replace(grid=convert_grid(ds, name, index.grid, target))
     for name in POSITIONS:
         if name in ds.variables and unit_of(ds, name) != target:
-            size_axis = "object_x" if name.endswith("x") else "object_y"
+            size_axis = object_axis(name)
             variables[name] = _converted_coordinate(ds, name, size_axis, target)
     return replace_coordinates(ds, variables, indexes)
 
@@ -277,7 +282,7 @@ def _moved(ds: Dataset, x: float, y: float, unit: str, names: tuple[str, ...]) -
     for name in names:
         if name not in ds.variables:
             continue
-        size_axis = "object_x" if name.endswith("x") else "object_y"
+        size_axis = object_axis(name)
         by = x if name.endswith("x") else y
         if not by:
             continue
@@ -337,7 +342,7 @@ def kept_pixel_numbers(ds: Dataset, name: str) -> np.ndarray | None:
     if kept is None or kept.shape != ds.variables[name].shape:
         return None
     unit = unit_of(ds, name)
-    size_axis = "object_x" if name.endswith("x") else "object_y"
+    size_axis = object_axis(name)
     values = magnitude(ds, name)
     if unit != PIXEL:
         size = pixel_length(ds, size_axis)
@@ -350,7 +355,7 @@ def kept_pixel_numbers(ds: Dataset, name: str) -> np.ndarray | None:
 
 def positions_in_pixels(ds: Dataset, name: str) -> np.ndarray:
     """Return positions divided by the object's pixel size, in pixels of the frame, (N,) float64."""
-    return _convert_values(ds, name, "object_x" if name.endswith("x") else "object_y", PIXEL)
+    return _convert_values(ds, name, object_axis(name), PIXEL)
 
 
 def object_grid(ds: Dataset, name: str) -> Grid:

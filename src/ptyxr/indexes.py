@@ -10,7 +10,7 @@ from xarray import Index, IndexSelResult, Variable
 
 from ptyxr.errors import GridError, UnitError
 from ptyxr.grids import TOLERANCE, Grid, as_array, between, find, fit, tidy
-from ptyxr.units import canonical, convert_scalar, is_quantity, parse
+from ptyxr.units import canonical, convert_decimal, convert_scalar, is_quantity, parse
 from ptyxr.variables import AxisVariable, unit_variable
 
 if TYPE_CHECKING:
@@ -209,8 +209,7 @@ class GridIndex(Index):
                     remedy="Convert the dataset with ds.ptyxr.to(...), or select in its unit",
                 ) from error
             values = np.asarray(data.magnitude, dtype=float)
-            convert_all = np.vectorize(convert_scalar, otypes=[float])
-            return np.asarray(convert_all(values, source, self.grid.unit))
+            return convert_decimal(values, source, self.grid.unit)
         # A pandas index is what xarray was given by `to_pandas_index`.
         if self.quantified and not isinstance(data, pd.Index):
             raise UnitError(

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Final, Literal
 
 __all__ = [
     "AXES",
@@ -16,9 +13,7 @@ __all__ = [
     "Axis",
     "Entry",
     "axes_of",
-    "coordinates",
     "scalars",
-    "variables",
 ]
 
 #: Axes align, and labels are found, within this part of a pixel.
@@ -183,23 +178,9 @@ POSITIONS: Final = MappingProxyType(
 )
 
 
-def _of(role: Role) -> Iterator[Entry]:
-    return (entry for entry in _TABLE if entry.role == role)
-
-
-def variables() -> tuple[Entry, ...]:
-    """Return the data variables of the model."""
-    return tuple(_of("variable"))
-
-
-def coordinates() -> tuple[Entry, ...]:
-    """Return the coordinates that lie along a dimension."""
-    return tuple(_of("coordinate"))
-
-
 def scalars() -> tuple[Entry, ...]:
     """Return the scalar coordinates."""
-    return tuple(_of("scalar"))
+    return tuple(entry for entry in _TABLE if entry.role == "scalar")
 
 
 def axes_of(variable: str) -> tuple[Axis, ...]:

@@ -27,6 +27,7 @@ __all__ = [
     "PIXEL",
     "canonical",
     "convert",
+    "convert_decimal",
     "convert_scalar",
     "is_quantity",
     "parse",
@@ -183,6 +184,11 @@ def convert_scalar(value: float, source: str, target: str) -> float:
     if not math.isfinite(value):
         return value * factor
     return float(Decimal(repr(float(value))) * Decimal(repr(factor)))
+
+
+def convert_decimal(values: np.ndarray, source: str, target: str) -> np.ndarray:
+    """Convert each number of an array in decimal, as `convert_scalar` does; for a few of them."""
+    return np.asarray(np.vectorize(convert_scalar, otypes=[float])(values, source, target))
 
 
 def convert(values: np.ndarray, source: str, target: str) -> np.ndarray:

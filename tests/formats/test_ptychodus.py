@@ -23,7 +23,7 @@ from ptyxr.errors import (
     PtyxrError,
 )
 from ptyxr.formats import ptychodus_keys
-from ptyxr.formats.ptychodus import KEYS
+from ptyxr.formats.ptychodus_keys import KEYS
 from ptyxr.model import SCHEMA
 from ptyxr.storage.hdf5 import HDF5File
 

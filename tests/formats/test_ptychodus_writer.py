@@ -24,7 +24,7 @@ from ptyxr.errors import (
     PtyxrError,
     UnitError,
 )
-from ptyxr.formats.ptychodus import KEYS
+from ptyxr.formats.ptychodus_keys import KEYS
 from ptyxr.placement import points_outside
 
 Q = ptyxr.ureg.Quantity

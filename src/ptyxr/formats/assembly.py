@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Assembly", "axes_text", "promoted"]
 
+#: Arguments of ``xarray.open_dataset`` that are for netCDF; engines accept them, without effect.
+DECODERS = (
+    "mask_and_scale",
+    "decode_times",
+    "decode_timedelta",
+    "use_cftime",
+    "concat_characters",
+    "decode_coords",
+)
+
 #: Kinds of dtype, as numpy calls them, that an entry of the model takes.
 KINDS = {"complex": "c", "float": "fiu", "int": "iu", "bool": "b", "real": "fiub"}
 
@@ -103,14 +113,7 @@ class Assembly:
         if not self.wants(name):
             return
         self.check_kind(name, key, array)
-        if len(array.shape) != len(dims):
-            raise InvalidDataError(
-                "the rank is wrong",
-                file=self.file,
-                key=key,
-                found=f"shape {array.shape}",
-                expected=axes_text(dims),
-            )
+        self.check_rank(key, array.shape, dims, len(dims), len(dims))
         self._check_lengths(key, dims, array.shape)
         described = {"long_name": entry.long_name, **(attrs or {})}
         kept = {"source": self.file, **(encoding or {})}
@@ -137,6 +140,25 @@ class Assembly:
                 expected="int",
             )
         return values.astype(np.int64)
+
+    def check_rank(
+        self, key: str, shape: tuple[int, ...], dims: tuple[str, ...], lowest: int, highest: int
+    ) -> None:
+        """Refuse an array of fewer or more axes than it can have.
+
+        Raises
+        ------
+        InvalidDataError
+            Naming file, key, the shape found and the dimensions expected.
+        """
+        if not lowest <= len(shape) <= highest:
+            raise InvalidDataError(
+                "the rank is wrong",
+                file=self.file,
+                key=key,
+                found=f"shape {shape}",
+                expected=axes_text(dims),
+            )
 
     def _check_lengths(self, key: str, dims: tuple[str, ...], shape: tuple[int, ...]) -> None:
         for dim, length in zip(dims, shape, strict=True):
@@ -169,14 +191,7 @@ class Assembly:
         entry = SCHEMA[name]
         if not self.wants(name):
             return
-        if values.ndim != 1:
-            raise InvalidDataError(
-                "the rank is wrong",
-                file=self.file,
-                key=key,
-                found=f"shape {values.shape}",
-                expected=axes_text(entry.dims),
-            )
+        self.check_rank(key, values.shape, entry.dims, 1, 1)
         self._check_lengths(key, entry.dims, values.shape)
         self._coordinates[name] = unit_variable(
             entry.dims,

@@ -9,16 +9,12 @@ from xarray.backends import BackendEntrypoint
 from xarray.backends.common import datatree_from_dict_with_io_cleanup
 
 from ptyxr.errors import FormatError, InvalidDataError, warn
-from ptyxr.formats.assembly import Assembly, axes_text, promoted
+from ptyxr.formats.assembly import DECODERS, Assembly, promoted
 from ptyxr.formats.ptychodus_axes import decode_axes, decode_positions, number
 from ptyxr.formats.ptychodus_groups import decode_raw_group, is_raw_data, root_and_raw
 from ptyxr.formats.ptychodus_keys import (
-    BY_NAME,
-    CENTER,
     DEFAULTS,
     FLUX,
-    FORMAT_ID,
-    FORMAT_VERSION,
     KEYS,
     LAYER_DISTANCE,
     RAW_DATA,
@@ -28,10 +24,8 @@ from ptyxr.formats.ptychodus_keys import (
     Key,
     find_attribute,
     find_dataset,
-    generation,
     is_default,
     misfit,
-    unknown,
 )
 from ptyxr.formats.ptychodus_raw import decode_raw_data
 from ptyxr.model import SCHEMA
@@ -44,24 +38,7 @@ if TYPE_CHECKING:
 
     from xarray import Dataset, DataTree
 
-__all__ = [
-    "BY_NAME",
-    "CENTER",
-    "DEFAULTS",
-    "FLUX",
-    "FORMAT_ID",
-    "FORMAT_VERSION",
-    "KEYS",
-    "LAYER_DISTANCE",
-    "RAW_DATA",
-    "RAW_POSITIONS",
-    "STRUCTURAL",
-    "Key",
-    "PtychodusBackend",
-    "decode_product",
-    "generation",
-    "unknown",
-]
+__all__ = ["PtychodusBackend", "decode_product"]
 
 _RANKS: Final = {"object": 3, "probe": 4}
 #: Without these there is nothing to work with: they are refused where they are no numbers.
@@ -221,14 +198,8 @@ def _arrays(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
         else:
             product.check_kind(key.name, spelling, array)
             rank = _RANKS.get(key.name, len(entry.dims))
-            if key.name in _RANKS and len(array.shape) < 2:
-                raise InvalidDataError(
-                    "the rank is wrong",
-                    file=product.file,
-                    key=spelling,
-                    found=f"shape {array.shape}",
-                    expected=axes_text(entry.dims),
-                )
+            if key.name in _RANKS:
+                product.check_rank(spelling, array.shape, entry.dims, 2, rank)
             product.array(key.name, spelling, promoted(array, rank), encoding=encoding)
 
 
@@ -286,12 +257,7 @@ class PtychodusBackend(BackendEntrypoint):
     open_dataset_parameters: ClassVar[tuple[str, ...]] = (
         "filename_or_obj",
         "drop_variables",
-        "mask_and_scale",
-        "decode_times",
-        "decode_timedelta",
-        "use_cftime",
-        "concat_characters",
-        "decode_coords",
+        *DECODERS,
         "group",
         "quantify",
     )

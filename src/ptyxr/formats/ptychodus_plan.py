@@ -19,7 +19,7 @@ from ptyxr.formats.ptychodus_keys import (
 )
 from ptyxr.formats.registration import pixel_numbers
 from ptyxr.frame import written_pixel
-from ptyxr.model import AXES, SCHEMA
+from ptyxr.model import AXES, POSITIONS, SCHEMA
 from ptyxr.storage.hdf5_writer import storage_options
 from ptyxr.units import METER, parse
 
@@ -114,7 +114,7 @@ def _plan_attribute(plan: Plan, name: str, value: Any) -> None:
 
 def plan_positions(plan: Plan, ds: Dataset, position_index: object, defaults: list[str]) -> None:
     """Plan the scan, and the numbers that pair it with the patterns."""
-    for name in ("position_x", "position_y", "nominal_position_x", "nominal_position_y"):
+    for name in POSITIONS:
         if name in ds.variables:
             plan.array(BY_NAME[name].spellings[0], magnitude(ds, name, METER), np.float64)
     points = ds.sizes["position"]

@@ -11,6 +11,7 @@ import numpy as np
 from xarray.backends import BackendEntrypoint
 
 from ptyxr.errors import InvalidDataError, warn
+from ptyxr.formats.assembly import DECODERS
 from ptyxr.formats.ptychopinn_decode import (
     KNOWN,
     LEFT_ALONE,
@@ -111,12 +112,7 @@ class PtychoPINNBackend(BackendEntrypoint):
     open_dataset_parameters: ClassVar[tuple[str, ...]] = (
         "filename_or_obj",
         "drop_variables",
-        "mask_and_scale",
-        "decode_times",
-        "decode_timedelta",
-        "use_cftime",
-        "concat_characters",
-        "decode_coords",
+        *DECODERS,
         "origin",
         "measurement",
         "object_pixel_size",

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ptyxr.errors import FormatError, PtyxrError
 from ptyxr.formats.checks import Check, OpenSource, what_opening_raises
+from ptyxr.formats.ptychodus_keys import RAW_POSITIONS
 from ptyxr.formats.ptychopinn import PtychoPINNBackend, unknown
-from ptyxr.formats.ptychopinn_decode import KNOWN, METADATA, PATTERNS, POSITIONS, pattern_order
+from ptyxr.formats.ptychopinn_decode import KNOWN, METADATA, PATTERNS, pattern_order
 from ptyxr.storage.arrays import StoredArray, ViewArray
 from ptyxr.storage.npz import NpzFile
 
@@ -32,7 +33,7 @@ _FROM_FILE: Final = "RawData.from_file cannot read the file without it"
 #: Members without which PtychoPINN raises.
 _NEEDED: Final = ("xcoords", "ycoords", "probeGuess")
 #: Pixel numbers, the needed ones first.
-_COORDS: Final = tuple(POSITIONS.values())
+_COORDS: Final = tuple(RAW_POSITIONS.values())
 #: A member of Ptychodus' products in NPZ, which are something else.
 _PRODUCT: Final = "probe_position_x_m"
 

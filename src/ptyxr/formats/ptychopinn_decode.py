@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 
 from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, warn
 from ptyxr.formats.assembly import Assembly, promoted
-from ptyxr.formats.ptychodus_keys import KEYS
+from ptyxr.formats.ptychodus_keys import KEYS, RAW_POSITIONS
 from ptyxr.formats.ptychopinn_origin import find_origin
 from ptyxr.frame import ORIGINS, PIXEL_ORIGIN
 from ptyxr.grids import TOLERANCE, Grid
@@ -29,18 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["KNOWN", "LEFT_ALONE", "MEASUREMENTS", "METADATA", "decode_rawdata", "pattern_order"]
 
-POSITIONS: Final = {
-    "position_x": "xcoords",
-    "position_y": "ycoords",
-    "nominal_position_x": "xcoords_start",
-    "nominal_position_y": "ycoords_start",
-}
 #: Patterns, in the order in which PtychoPINN looks for them.
 PATTERNS: Final = ("diff3d", "diffraction")
 METADATA: Final = "_metadata"
 KNOWN: Final = frozenset(
     {
-        *POSITIONS.values(),
+        *RAW_POSITIONS.values(),
         *PATTERNS,
         METADATA,
         "probeGuess",
@@ -60,7 +54,7 @@ MEASUREMENTS: Final = ("amplitude", "counts", "unknown")
 def _positions(data: Assembly, arrays: Mapping[str, StoredArray]) -> dict[str, np.ndarray]:
     """Return the pixel numbers by name of the model, checked."""
     found: dict[str, np.ndarray] = {}
-    for name, key in POSITIONS.items():
+    for name, key in RAW_POSITIONS.items():
         if key not in arrays:
             continue
         array = arrays[key]
@@ -87,7 +81,7 @@ def _positions(data: Assembly, arrays: Mapping[str, StoredArray]) -> dict[str, n
                     remedy="ptyxr.open_dataset() finds the engine by looking inside",
                 )
             found[f"position_{axis}"] = start
-    lengths = {POSITIONS[name]: values.size for name, values in found.items()}
+    lengths = {RAW_POSITIONS[name]: values.size for name, values in found.items()}
     if len(set(lengths.values())) > 1:
         raise InvalidDataError("lengths of positions disagree", file=data.file, found=str(lengths))
     return found
@@ -287,7 +281,7 @@ def decode_rawdata(
                 numbers = positions[name]
                 data.coordinate(
                     name,
-                    POSITIONS[name],
+                    RAW_POSITIONS[name],
                     numbers + moved if moved else numbers,
                     unit=PIXEL,
                     encoding={PIXEL_NUMBERS: numbers, PIXEL_ORIGIN: origin},

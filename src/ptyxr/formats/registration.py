@@ -11,11 +11,13 @@ from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError, warn
 from ptyxr.frame import (
     ORIGINS,
     kept_pixel_numbers,
+    object_axis,
     object_grid,
     pixel_origin,
     positions_in_pixels,
 )
 from ptyxr.grids import TOLERANCE
+from ptyxr.model import POSITIONS
 from ptyxr.units import PIXEL
 from ptyxr.variables import PIXEL_NUMBERS
 
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_positions", "in_pixels", "pixel_numbers"]
 
-POSITIONS = ("position_x", "position_y")
+#: Of the positions, those that were refined; a scan has no others where it has no nominal ones.
+REFINED = ("position_x", "position_y")
 
 
 def check_positions(ds: Dataset) -> None:
@@ -35,7 +38,7 @@ def check_positions(ds: Dataset) -> None:
     InvalidDataError
         Saying how to keep the dimension, or to select one of a series.
     """
-    for name in (*POSITIONS, *(f"nominal_{n}" for n in POSITIONS)):
+    for name in POSITIONS:
         if name in ds.variables and ds.variables[name].dims != ("position",):
             raise InvalidDataError(
                 "a scan has one dimension of positions",
@@ -51,7 +54,7 @@ def in_pixels(ds: Dataset) -> bool:
     """Tell whether a dataset came in pixels: its positions are, or keep, pixel numbers."""
     return any(
         unit_of(ds, name) == PIXEL or PIXEL_NUMBERS in ds.variables[name].encoding
-        for name in POSITIONS
+        for name in REFINED
     )
 
 
@@ -59,11 +62,11 @@ def _kept(ds: Dataset) -> dict[str, np.ndarray] | None:
     """Return the pixel numbers that the positions came with, on the object as it is now."""
     numbers: dict[str, np.ndarray] = {}
     origin = pixel_origin(ds)
-    for name in POSITIONS:
+    for name in REFINED:
         kept = kept_pixel_numbers(ds, name)
         if kept is None:
             return None
-        along = f"object_{name[-1]}"
+        along = object_axis(name)
         first = 0.0
         if along in ds.variables and origin in ORIGINS:
             index = axis(ds, along)
@@ -85,10 +88,10 @@ def _kept(ds: Dataset) -> dict[str, np.ndarray] | None:
 
 def _counted(ds: Dataset, origin: str) -> dict[str, np.ndarray]:
     numbers: dict[str, np.ndarray] = {}
-    for name in (*POSITIONS, *(f"nominal_{n}" for n in POSITIONS)):
+    for name in POSITIONS:
         if name not in ds.variables:
             continue
-        along = f"object_{name[-1]}"
+        along = object_axis(name)
         at = positions_in_pixels(ds, name)
         if origin == "world":
             numbers[name] = at
@@ -107,8 +110,8 @@ def _counted(ds: Dataset, origin: str) -> dict[str, np.ndarray]:
 def _outside(ds: Dataset, numbers: dict[str, np.ndarray]) -> int:
     """Return how many points lie off an object whose corner is 0."""
     off = np.zeros(ds.sizes["position"], dtype=bool)
-    for name in POSITIONS:
-        size = ds.sizes[f"object_{name[-1]}"]
+    for name in REFINED:
+        size = ds.sizes[object_axis(name)]
         off |= ~((numbers[name] >= -TOLERANCE) & (numbers[name] <= size + TOLERANCE))
     return int(off.sum())
 
@@ -118,7 +121,7 @@ def _warn_of_contradiction(ds: Dataset, kept: dict[str, np.ndarray], origin: str
     if origin not in ORIGINS or not {"object_x", "object_y"} <= set(ds.variables):
         return
     counted = _counted(ds, origin)
-    apart = max(np.abs(kept[name] - counted[name]).max(initial=0.0) for name in POSITIONS)
+    apart = max(np.abs(kept[name] - counted[name]).max(initial=0.0) for name in REFINED)
     # A centre that puts the scan off its object is known to be wrong, and the numbers right.
     if apart > TOLERANCE * 10 and not _outside(ds, _counted(ds, "corner")):
         warn(

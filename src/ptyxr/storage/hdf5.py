@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -250,16 +251,11 @@ class Closer:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A loaded dataset pickles although its file object does not.
-        return (_nothing, ()) if self._file.by_object else (Closer, (self._file,))
+        return (partial, (_close_nothing,)) if self._file.by_object else (Closer, (self._file,))
 
 
-class _Nothing:
-    def __call__(self) -> None:
-        """Close nothing."""
-
-
-def _nothing() -> _Nothing:
-    return _Nothing()
+def _close_nothing() -> None:
+    """Do nothing: in another process there is no file object to close."""
 
 
 def _attributes(node: Any) -> dict[str, Any]:
