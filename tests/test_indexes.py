@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import ptyxr
 from ptyxr.coordinates import replace_coordinates
 from ptyxr.errors import GridError, UnitError
-from ptyxr.indexes import Grid, GridIndex
+from ptyxr.grids import Grid
+from ptyxr.indexes import GridIndex
 
 Q = ptyxr.ureg.Quantity
 

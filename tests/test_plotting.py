@@ -16,7 +16,8 @@ from matplotlib.figure import Figure  # noqa: E402
 
 from ptyxr import _drawing, plotting  # noqa: E402
 from ptyxr.errors import MissingDataError, MissingDependencyError, PtyxrError, UnitError  # noqa: E402
-from ptyxr.indexes import Grid, GridIndex  # noqa: E402
+from ptyxr.grids import Grid  # noqa: E402
+from ptyxr.indexes import GridIndex  # noqa: E402
 from ptyxr.tutorial import simulate_scan  # noqa: E402
 
 PIXEL_SIZE = 50e-9

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ptyxr import testing, tutorial
     from ptyxr.formats.detect import open_dataset
     from ptyxr.formats.ptychopinn import from_rawdata
+    from ptyxr.points import match_positions
 
     ureg: pint.UnitRegistry[Any]
 
@@ -24,11 +25,20 @@ try:
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["__version__", "from_rawdata", "open_dataset", "testing", "tutorial", "ureg"]
+__all__ = [
+    "__version__",
+    "from_rawdata",
+    "match_positions",
+    "open_dataset",
+    "testing",
+    "tutorial",
+    "ureg",
+]
 
 _WHERE = {
     "open_dataset": "ptyxr.formats.detect",
     "from_rawdata": "ptyxr.formats.ptychopinn",
+    "match_positions": "ptyxr.points",
     "testing": "ptyxr.testing",
     "tutorial": "ptyxr.tutorial",
 }
@@ -42,10 +52,11 @@ def __getattr__(name: str) -> Any:
     if name == "ureg":
         import pint
 
-        from ptyxr.units import register_pint_accessor
+        from ptyxr.units import offer_context, register_pint_accessor
 
         # It also makes scalar Quantities arrays, which xarray needs to take them as coordinates.
         register_pint_accessor()
+        offer_context()
         return pint.application_registry
     if name in _WHERE:
         module = import_module(_WHERE[name])

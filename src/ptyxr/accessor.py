@@ -229,6 +229,69 @@ class PtyxrDatasetAccessor:
 
         return index_positions(self._ds)
 
+    def interp(self, *, method: str = "linear", **coords: object) -> xr.Dataset:
+        """Return the dataset interpolated at places given by length.
+
+        xarray's own ``ds.interp`` takes bare numbers only.
+
+        Parameters
+        ----------
+        method : str, default: "linear"
+            As xarray's ``Dataset.interp`` has it.
+        **coords : Quantity, str or DataArray of Quantities
+            Coordinate labels by name, in any unit that fits: ``object_x="0.3 um"``. Two DataArrays
+            along one new dimension are a cut through the object.
+
+        Returns
+        -------
+        xarray.Dataset
+            NaN beyond the ends of an axis.
+
+        Raises
+        ------
+        MissingDataError, UnitError
+            If there is no such coordinate, or the unit does not fit.
+
+        Examples
+        --------
+        >>> import numpy as np, ptyxr
+        >>> raw = ptyxr.from_rawdata(ptyxr.tutorial.simulate_scan(positions=9))
+        >>> where = ptyxr.ureg.Quantity(np.linspace(20, 30, 41), "pixel")
+        >>> raw.ptyxr.interp(object_x=where, object_y="25 pixel").object.shape
+        (1, 41)
+        """
+        from ptyxr.resampling import interp
+
+        return interp(self._ds, coords, method=method)
+
+    def interp_like(
+        self, other: xr.Dataset | xr.DataArray, *, method: str = "linear"
+    ) -> xr.Dataset:
+        """Return the dataset interpolated onto the pixels of another.
+
+        Parameters
+        ----------
+        other : xarray.Dataset or xarray.DataArray
+            Its pixel axes are taken, those that both have; in any unit of length.
+        method : str, default: "linear"
+            As xarray's ``Dataset.interp`` has it.
+
+        Returns
+        -------
+        xarray.Dataset
+            On the very grid of `other`, so that the two subtract pixel by pixel; NaN beyond the
+            ends of an axis.
+
+        Raises
+        ------
+        MissingDataError, GridError, UnitError
+            If they have no axis in common, one is no grid, or the units do not fit.
+        """
+        from ptyxr.resampling import interp_like
+
+        other = other.coords.to_dataset() if isinstance(other, xr.DataArray) else other
+        return interp_like(self._ds, other, method=method)
+
     # Optics
 
     @property
@@ -506,6 +569,21 @@ class PtyxrDataArrayAccessor:
     def shift(self, *, x: object = None, y: object = None) -> xr.DataArray:
         """Return the array with its frame moved, as ``ds.ptyxr.shift`` does."""
         return through_dataset(self._array, frame.shift, x=x, y=y)
+
+    def interp(self, *, method: str = "linear", **coords: object) -> xr.DataArray:
+        """Return the array interpolated at places given by length, as ``ds.ptyxr.interp`` does."""
+        from ptyxr.resampling import interp
+
+        return through_dataset(self._array, interp, coords, method=method)
+
+    def interp_like(
+        self, other: xr.Dataset | xr.DataArray, *, method: str = "linear"
+    ) -> xr.DataArray:
+        """Return the array on the pixels of another, as ``ds.ptyxr.interp_like`` does."""
+        from ptyxr.resampling import interp_like
+
+        other = other.coords.to_dataset() if isinstance(other, xr.DataArray) else other
+        return through_dataset(self._array, interp_like, other, method=method)
 
     def amplitude(self) -> xr.DataArray:
         """Return the amplitude of a complex array, coordinates kept."""

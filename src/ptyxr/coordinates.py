@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from xarray import Coordinates, DataArray, Dataset, Index, Variable
+from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from ptyxr.errors import GridError, MissingDataError, UnitError
-from ptyxr.indexes import GridIndex
+from ptyxr.indexes import GridIndex, PointIndex, UnitIndex
 from ptyxr.model import AXES, SCHEMA
-from ptyxr.units import METER_PER_PIXEL, canonical, convert, convert_scalar, is_quantity
-from ptyxr.variables import UnitVariable, data_of, unit_variable
+from ptyxr.units import METER_PER_PIXEL, canonical, convert_scalar, is_current, is_quantity
+from ptyxr.variables import (
+    UnitVariable,
+    data_of,
+    has_quantity,
+    unit_variable,
+    variable_numbers,
+    variable_unit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
+
+    import numpy as np
 
 __all__ = [
     "axis",
@@ -26,17 +35,7 @@ __all__ = [
     "unit_of",
 ]
 
-
-def _has_quantity(variable: Variable) -> bool:
-    """Tell whether a coordinate is a Quantity, or a dask array that hides one; nothing is read."""
-    data = data_of(variable)
-    return is_quantity(data) or is_quantity(getattr(data, "_meta", None))
-
-
-def _loaded(variable: Variable) -> Any:
-    """Return the data of a coordinate, computed where a dask array hides its Quantity."""
-    data = variable.data
-    return data.compute() if hasattr(data, "dask") and not is_quantity(data) else data
+_OWN = (GridIndex, PointIndex, UnitIndex)
 
 
 def unit_of(ds: Dataset, name: str) -> str:
@@ -51,17 +50,7 @@ def unit_of(ds: Dataset, name: str) -> str:
     """
     if name not in ds.variables:
         raise MissingDataError("the dataset has no such coordinate", key=name)
-    variable = ds.variables[name]
-    data = _loaded(variable)
-    if is_quantity(data):
-        return canonical(data, name)
-    if "units" in variable.attrs:
-        return canonical(str(variable.attrs["units"]), name)
-    raise UnitError(
-        "the coordinate has lost its unit, as it does when a bare array is assigned over it",
-        key=name,
-        remedy="Assign a Quantity, or a variable with a 'units' attribute, in its place",
-    )
+    return variable_unit(ds.variables[name], name)
 
 
 def magnitude(ds: Dataset, name: str, unit: str | None = None) -> np.ndarray:
@@ -82,15 +71,8 @@ def magnitude(ds: Dataset, name: str, unit: str | None = None) -> np.ndarray:
     UnitError
         If it has lost its unit, or one that does not convert.
     """
-    source = unit_of(ds, name)
-    data = _loaded(ds.variables[name])
-    values = np.asarray(data.magnitude if is_quantity(data) else data)
-    try:
-        return values if unit is None else convert(values, source, unit)
-    except UnitError as error:
-        raise UnitError(
-            "the unit of the coordinate does not fit", key=name, found=source, expected=unit
-        ) from error
+    unit_of(ds, name)
+    return variable_numbers(ds.variables[name], name, unit)
 
 
 def scalar(ds: Dataset, name: str) -> float | None:
@@ -161,7 +143,7 @@ def _pitch(ds: Dataset, name: str, unit: str) -> float | None:
 
 
 def replace_coordinates(
-    ds: Dataset, variables: Mapping[str, Variable], indexes: Mapping[str, GridIndex] | None = None
+    ds: Dataset, variables: Mapping[str, Variable], indexes: Mapping[str, Index] | None = None
 ) -> Dataset:
     """Return the dataset with other coordinates, keeping their class and their indexes.
 
@@ -170,8 +152,8 @@ def replace_coordinates(
     ds : Dataset
     variables : mapping of str to Variable
         Coordinates without an index.
-    indexes : mapping of str to GridIndex, optional
-        Pixel axes, from which their coordinates are made.
+    indexes : mapping of str to Index, optional
+        Indexes of one coordinate each, from which these are made: pixel axes.
     """
     made: dict[Hashable, Variable] = dict(variables.items())
     for name, index in (indexes or {}).items():
@@ -195,19 +177,44 @@ def replace_coordinates(
     return ds.assign_coords(Coordinates(made, indexes=made_indexes))
 
 
+def _is_restored(variable: Variable) -> bool:
+    """Tell whether a coordinate is as ptyxr makes it, in the registry as it is now."""
+    data = data_of(variable)
+    return isinstance(variable, UnitVariable) and is_quantity(data) and is_current(data)
+
+
+def _index_with_unit(obj: Dataset, name: str) -> Index | None:
+    """Return an index that knows units for a coordinate, or None where it is to have none."""
+    old = obj.xindexes.get(name)
+    if isinstance(old, GridIndex):
+        return old.with_quantities(True)
+    if isinstance(old, PointIndex):
+        return None
+    variable = obj.variables[name]
+    if name in AXES and variable.dims == (name,):
+        try:
+            return axis(obj, name).with_quantities(True)
+        except GridError:
+            pass  # interpolated onto an uneven axis
+    return None if old is None else UnitIndex.from_variables({name: variable}, options={})
+
+
 def quantify(obj: Dataset) -> Dataset:
-    """Return the dataset with its coordinates as Quantities, pixel axes as grids; idempotent.
+    """Return the dataset with its coordinates as Quantities, with indexes that know units.
 
     Units are taken from ``units`` attributes, or from dask arrays of Quantities. What carries no
-    unit stays as it is, and so do coordinates whose unit pint does not know. Data are not touched.
+    unit stays as it is, and so do coordinates whose unit pint does not know, and those of
+    dimensions that are stacked. Data are not touched. A pixel axis becomes a grid again; other
+    labels get an index of their own unit. Idempotent.
     """
     variables: dict[str, Variable] = {}
-    indexes: dict[str, GridIndex] = {}
+    indexes: dict[str, Index] = {}
     for name in map(str, obj.coords):
-        variable = obj.variables[name]
-        if not _has_quantity(variable) and (
-            "units" not in variable.attrs or variable.dtype.kind not in "fiu"
-        ):
+        variable, index = obj.variables[name], obj.xindexes.get(name)
+        bare = "units" not in variable.attrs or variable.dtype.kind not in "fiu"
+        if (bare and not has_quantity(variable)) or isinstance(index, PandasMultiIndex):
+            continue
+        if _is_restored(variable) and (index is None or isinstance(index, _OWN)):
             continue
         try:
             unit = unit_of(obj, name)
@@ -215,39 +222,32 @@ def quantify(obj: Dataset) -> Dataset:
             if name in SCHEMA:
                 raise
             continue
-        if name in AXES and variable.dims == (name,):
-            try:
-                index = axis(obj, name)
-            except GridError:
-                continue  # interpolated onto an uneven axis: the attribute is what there is
-            if not (isinstance(obj.xindexes.get(name), GridIndex) and index.quantified):
-                indexes[name] = index.with_quantities(True)
-        elif name not in obj.xindexes and not (
-            isinstance(variable, UnitVariable) and is_quantity(data_of(variable))
-        ):
-            variables[name] = unit_variable(
-                variable.dims,
-                magnitude(obj, name),
-                unit,
-                variable.attrs,
-                quantified=True,
-                encoding=variable.encoding,
-            )
+        if (made := _index_with_unit(obj, name)) is not None:
+            indexes[name] = made
+            continue
+        variables[name] = unit_variable(
+            variable.dims,
+            magnitude(obj, name),
+            unit,
+            variable.attrs,
+            quantified=True,
+            encoding=variable.encoding,
+        )
     return replace_coordinates(obj, variables, indexes)
 
 
 def dequantify(obj: Dataset) -> Dataset:
     """Return the dataset with coordinates as plain numbers, units as attributes; idempotent."""
     variables: dict[str, Variable] = {}
-    indexes: dict[str, GridIndex] = {}
+    indexes: dict[str, Index] = {}
     for name in map(str, obj.coords):
         index = obj.xindexes.get(name)
         variable = obj.variables[name]
         if isinstance(index, GridIndex):
-            if index.quantified:
+            if index.quantified or has_quantity(variable):
                 indexes[name] = index.with_quantities(False)
-        elif _has_quantity(variable):
-            variables[name] = unit_variable(
+        elif has_quantity(variable):
+            plain = unit_variable(
                 variable.dims,
                 magnitude(obj, name),
                 unit_of(obj, name),
@@ -255,6 +255,12 @@ def dequantify(obj: Dataset) -> Dataset:
                 quantified=False,
                 encoding=variable.encoding,
             )
+            if index is None or isinstance(index, PointIndex):
+                variables[name] = plain
+            elif name in AXES and variable.dims == (name,) and not isinstance(index, UnitIndex):
+                indexes[name] = axis(obj, name).with_quantities(False)
+            else:
+                indexes[name] = PandasIndex.from_variables({name: plain}, options={})
     return replace_coordinates(obj, variables, indexes)
 
 

@@ -19,6 +19,7 @@ from ptyxr.coordinates import (
 )
 from ptyxr.errors import MissingDataError, UnitError
 from ptyxr.grids import TOLERANCE, Grid
+from ptyxr.indexes import UnitIndex
 from ptyxr.model import AXES, POSITIONS, SCHEMA, axes_of
 from ptyxr.units import (
     METER,
@@ -233,7 +234,7 @@ def to(ds: Dataset, unit: object) -> Dataset:
     for name in AXES:
         if name not in ds.variables:
             continue
-        if ds.variables[name].dims != (name,):
+        if ds.variables[name].dims != (name,) or isinstance(ds.xindexes.get(name), UnitIndex):
             variables[name] = _converted_coordinate(ds, name, name, target)
             continue
         index = axis(ds, name)
@@ -293,7 +294,8 @@ def _moved(ds: Dataset, x: float, y: float, unit: str, names: tuple[str, ...]) -
             by = meters / size if own == PIXEL else convert_scalar(meters, METER, own)
         else:
             by = convert_scalar(by, unit, own)
-        if name in AXES and ds.variables[name].dims == (name,):
+        uneven = isinstance(ds.xindexes.get(name), UnitIndex)
+        if name in AXES and ds.variables[name].dims == (name,) and not uneven:
             index = axis(ds, name)
             indexes[name] = index.replace(grid=replace(index.grid, center=index.grid.center + by))
         else:

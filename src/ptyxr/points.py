@@ -2,256 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from xarray import Dataset, Index, IndexSelResult, Variable
 
-from ptyxr.coordinates import magnitude, unit_of
 from ptyxr.errors import MissingDataError, PtyxrError, UnitError
-from ptyxr.units import canonical, convert, is_quantity, parse
-from ptyxr.variables import data_of, unit_variable
+from ptyxr.indexes import PointIndex
+from ptyxr.units import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
-    from typing import Self
+    from xarray import Dataset
 
-    from scipy.spatial import KDTree
+__all__ = ["index_positions", "match_positions", "nearest", "within"]
 
-__all__ = ["PointIndex", "index_positions", "nearest", "within"]
-
-X, Y = "position_x", "position_y"
-
-
-class PointIndex(Index):
-    """Index of scan points, which finds the nearest one; its k-d tree is built on first use.
-
-    Parameters
-    ----------
-    points : ndarray
-        Coordinates, (N, 2) float64, in `unit`, one column for each of `names`.
-    names : tuple of hashable
-        Names of the two coordinates.
-    dim : hashable
-        Their dimension.
-    unit : str
-        Their unit, in canonical spelling.
-    quantified : bool, default: True
-        Whether the coordinates are Quantities, or plain numbers with a ``units`` attribute.
-    """
-
-    def __init__(
-        self,
-        points: np.ndarray,
-        names: tuple[Hashable, Hashable],
-        dim: Hashable,
-        unit: str,
-        *,
-        quantified: bool = True,
-    ) -> None:
-        self.points = points
-        self.names = names
-        self.dim = dim
-        self.unit = unit
-        self.quantified = quantified
-        self._tree: KDTree | None = None
-
-    @classmethod
-    def from_variables(
-        cls, variables: Mapping[Any, Variable], *, options: Mapping[str, Any]
-    ) -> Self:
-        """Make the index of two coordinates along one dimension, of units that fit.
-
-        Raises
-        ------
-        PtyxrError
-            If they are not two, or not along one dimension.
-        UnitError
-            If one has no unit, or their units do not convert.
-        """
-        del options
-        dims = {v.dims for v in variables.values()}
-        if len(variables) != 2 or len(dims) != 1 or len(next(iter(dims))) != 1:
-            raise PtyxrError(
-                "points have two coordinates along one dimension",
-                found={str(k): v.dims for k, v in variables.items()},
-                remedy="Keep a single point as a scan with isel(position=[i])",
-            )
-        ds = Dataset(coords=dict(variables))
-        names = tuple(map(str, variables))
-        unit = unit_of(ds, names[0])
-        points = np.stack([magnitude(ds, name, unit) for name in names], axis=1)
-        (dim,) = next(iter(variables.values())).dims
-        quantified = all(is_quantity(data_of(v)) for v in variables.values())
-        return cls(points, (names[0], names[1]), dim, unit, quantified=quantified)
-
-    @property
-    def tree(self) -> KDTree:
-        """The k-d tree of scipy over the points."""
-        if self._tree is None:
-            from scipy.spatial import KDTree
-
-            if not len(self.points) or not np.isfinite(self.points).all():
-                raise PtyxrError(
-                    "there are no points, or some that are not finite, to be near to",
-                    key=str(self.names[0]),
-                    found=f"{int(np.isfinite(self.points).all(1).sum())} finite points",
-                )
-            self._tree = KDTree(self.points)
-        return self._tree
-
-    def create_variables(
-        self, variables: Mapping[Any, Variable] | None = None
-    ) -> dict[Hashable, Variable]:
-        """Return the two coordinates with their unit."""
-        made: dict[Hashable, Variable] = {}
-        for column, name in enumerate(self.names):
-            old = (variables or {}).get(name)
-            made[name] = unit_variable(
-                (self.dim,),
-                self.points[:, column],
-                self.unit,
-                None if old is None else old.attrs,
-                quantified=self.quantified,
-                encoding=None if old is None else old.encoding,
-            )
-        return made
-
-    def _replace(self, points: np.ndarray) -> Self:
-        return type(self)(points, self.names, self.dim, self.unit, quantified=self.quantified)
-
-    def isel(self, indexers: Mapping[Any, Any]) -> Self | None:
-        """Select points; the tree is built anew on its next use."""
-        indexer = indexers[self.dim]
-        if isinstance(indexer, Variable):
-            if indexer.dims != (self.dim,):
-                return None
-            indexer = indexer.data
-        if not isinstance(indexer, slice) and np.ndim(indexer) == 0:
-            return None
-        return self._replace(self.points[indexer])
-
-    def __getitem__(self, indexer: Any) -> Self:
-        return self._replace(self.points[indexer])
-
-    def sel(
-        self, labels: dict[Any, Any], method: str | None = None, tolerance: Any = None
-    ) -> IndexSelResult:
-        """Select the nearest point to each of the places given by both coordinates.
-
-        Raises
-        ------
-        PtyxrError
-            If a coordinate is missing, or the method is not "nearest".
-        UnitError
-            If a label has no unit, or one that does not fit.
-        KeyError
-            If a place has no point within `tolerance`.
-        """
-        missing = [str(name) for name in self.names if name not in labels]
-        if missing or method != "nearest":
-            raise PtyxrError(
-                "scan points are selected by both coordinates and method='nearest'",
-                found=f"method={method!r}" + (f" without {missing}" if missing else ""),
-            )
-        places = [self._magnitude(labels[name], str(name)) for name in self.names]
-        query = np.stack(np.broadcast_arrays(*places), axis=-1)
-        reach = np.inf if tolerance is None else float(self._magnitude(tolerance, "tolerance"))
-        distance, found = self.tree.query(query, distance_upper_bound=np.nextafter(reach, np.inf))
-        if not np.isfinite(distance).all():
-            raise KeyError(f"no scan point within {reach} {self.unit} of the place selected")
-        label = labels[self.names[0]]
-        if hasattr(label, "dims"):
-            return IndexSelResult({self.dim: Variable(label.dims, np.asarray(found))})
-        return IndexSelResult({self.dim: int(found) if np.ndim(found) == 0 else found})
-
-    def _magnitude(self, label: Any, name: str) -> np.ndarray:
-        data = label.data if hasattr(label, "dims") else label
-        if isinstance(data, str):
-            return np.asarray(parse(data, self.unit, name))
-        if is_quantity(data):
-            try:
-                return convert(np.asarray(data.magnitude, float), canonical(data, name), self.unit)
-            except UnitError as error:
-                raise UnitError(
-                    "the label has a unit that does not fit the positions",
-                    key=name,
-                    found=canonical(data, name),
-                    expected=self.unit,
-                ) from error
-        if self.quantified:
-            raise UnitError(
-                "the label has no unit", key=name, found=repr(data), expected=f"one in {self.unit}"
-            )
-        return np.asarray(data, float)
-
-    def points_in(self, unit: str) -> np.ndarray:
-        """Return the points in another unit, (N, 2) float64."""
-        return convert(self.points, self.unit, unit)
-
-    def equals(self, other: Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
-        """Tell whether two scans have the same points, in whatever unit of length."""
-        del exclude
-        if not isinstance(other, PointIndex) or self.points.shape != other.points.shape:
-            return False
-        try:
-            return bool(np.array_equal(self.points_in(other.unit), other.points))
-        except UnitError:
-            return False
-
-    def join(self, other: PointIndex, how: str = "inner") -> NoReturn:
-        """Refuse: points of two scans are paired by number, not by place."""
-        raise PtyxrError(
-            "two scans do not have the same points",
-            key=str(self.names[0]),
-            found=f"{len(self.points)} and {len(other.points)} points, to be joined {how!r}",
-            remedy="Pair them by position_index, or drop the index with "
-            f"ds.drop_indexes({list(self.names)})",
-        )
-
-    def reindex_like(self, other: PointIndex) -> NoReturn:
-        """Refuse, as `join` does."""
-        self.join(other, "reindex")
-
-    @classmethod
-    def concat(
-        cls,
-        indexes: Sequence[Self],
-        dim: Hashable,
-        positions: Iterable[Iterable[int]] | None = None,
-    ) -> Self:
-        """Put scans one behind the other, in the unit of the first."""
-        del dim
-        points = np.concatenate([index.points_in(indexes[0].unit) for index in indexes])
-        if positions is not None:
-            points = points[np.argsort(np.concatenate([np.asarray(p) for p in positions]))]
-        return indexes[0]._replace(points)
-
-    def roll(self, shifts: Mapping[Any, int]) -> Self:
-        """Roll the points along their dimension."""
-        return self._replace(np.roll(self.points, shifts[self.dim], axis=0))
-
-    def rename(self, name_dict: Mapping[Any, Hashable], dims_dict: Mapping[Any, Hashable]) -> Self:
-        """Rename coordinates and dimension, where they are among the names."""
-        new = self.copy(deep=False)  # its tree too
-        new.names = (
-            name_dict.get(self.names[0], self.names[0]),
-            name_dict.get(self.names[1], self.names[1]),
-        )
-        new.dim = dims_dict.get(self.dim, self.dim)
-        return new
-
-    def to_pandas_index(self) -> pd.Index:
-        """Return the points as pairs of bare numbers, in their unit."""
-        return pd.MultiIndex.from_arrays(list(self.points.T), names=self.names)
-
-    def _repr_inline_(self, max_width: int) -> str:
-        del max_width
-        return f"PointIndex({len(self.points)} points in {self.unit})"
-
-    def __repr__(self) -> str:
-        return f"<PointIndex {self.names}: {len(self.points)} points in {self.unit}>"
+X, Y, NUMBER = "position_x", "position_y", "position_index"
 
 
 def index_positions(ds: Dataset) -> Dataset:
@@ -302,3 +66,60 @@ def within(ds: Dataset, x: object, y: object, radius: object) -> Dataset:
         return ds
     found = index.tree.query_ball_point(_place(index, x, y), reach)
     return ds.isel(position=np.sort(np.asarray(found, dtype=np.int64)))
+
+
+def _numbers(ds: Dataset, name: str) -> np.ndarray:
+    if NUMBER not in ds.variables or ds.variables[NUMBER].ndim != 1:
+        raise MissingDataError(
+            f"dataset {name} has no numbers to pair its points by",
+            key=NUMBER,
+            remedy="Number the points: ds.assign_coords(position_index=('position', numbers))",
+        )
+    numbers = np.asarray(ds.variables[NUMBER].values)
+    values, counts = np.unique(numbers, return_counts=True)
+    if (counts > 1).any():
+        raise PtyxrError(
+            f"points of dataset {name} share a number, which does not tell their partners",
+            key=NUMBER,
+            found=f"{int((counts > 1).sum())} numbers more than once: {values[counts > 1][:3]}",
+            expected="each number once",
+            remedy="Number the points: ds.assign_coords(position_index=('position', numbers))",
+        )
+    return numbers
+
+
+def match_positions(a: Dataset, b: Dataset) -> tuple[Dataset, Dataset]:
+    """Pair the points of two scans by ``position_index``, the number of the diffraction pattern.
+
+    Parameters
+    ----------
+    a, b : Dataset
+        Two scans, or two reconstructions of one, with ``position_index`` (position,) int64.
+
+    Returns
+    -------
+    a, b : Dataset
+        Of each the points that both have, in the order of `a`: what is computed from the two, such
+        as ``b.position_x - a.position_x``, is point by point. Where they have no point in common,
+        both are empty along position.
+
+    Raises
+    ------
+    MissingDataError
+        If one has no ``position_index``.
+    PtyxrError
+        If a number occurs twice in one.
+
+    Examples
+    --------
+    >>> import ptyxr
+    >>> scan = ptyxr.from_rawdata(ptyxr.tutorial.simulate_scan(positions=9))
+    >>> scan = scan.assign_coords(position_index=("position", range(9)))
+    >>> a, b = ptyxr.match_positions(scan.isel(position=[5, 3, 1]), scan.isel(position=[0, 1, 3]))
+    >>> a.position_index.values, b.position_index.values
+    (array([3, 1]), array([3, 1]))
+    """
+    first, second = _numbers(a, "a"), _numbers(b, "b")
+    _, at_a, at_b = np.intersect1d(first, second, assume_unique=True, return_indices=True)
+    order = np.argsort(at_a)
+    return a.isel(position=at_a[order]), b.isel(position=at_b[order])

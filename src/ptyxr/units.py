@@ -29,7 +29,9 @@ __all__ = [
     "convert",
     "convert_decimal",
     "convert_scalar",
+    "is_current",
     "is_quantity",
+    "offer_context",
     "parse",
     "pixel_size",
     "quantity",
@@ -41,6 +43,7 @@ __all__ = [
 PIXEL: Final = "pixel"
 METER: Final = "meter"
 METER_PER_PIXEL: Final = "meter / pixel"
+_CONTEXT: Final = "ptychography"
 
 _NUMBER: Final = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.DOTALL)
 _PX: Final = re.compile(r"(?<![\w])px(?![\w])")
@@ -71,6 +74,11 @@ def register_pint_accessor() -> None:
 def is_quantity(value: object) -> bool:
     """Tell whether a value is a pint Quantity of any registry, without importing pint."""
     return hasattr(value, "magnitude") and hasattr(value, "units") and hasattr(value, "_REGISTRY")
+
+
+def is_current(quantity: Any) -> bool:
+    """Tell whether a Quantity is of the application registry as it is at this moment."""
+    return quantity._REGISTRY is registry().Quantity(1)._REGISTRY  # noqa: SLF001
 
 
 def _no_css_pixel(unit: Any, name: str | None) -> None:
@@ -139,21 +147,37 @@ def _factor(source: str, target: str) -> float:
 
 @lru_cache(maxsize=512)
 def _factor_in(registry: Any, source: str, target: str) -> float:
-    from pint import DimensionalityError
-
     if source == "dimensionless" and target == "degree":
         # A radian is dimensionless to pint, which would take a bare 30 for 1719 degrees.
         raise UnitError("an angle has a unit", found=source, expected="'degree' or 'radian'")
-    try:
-        factor = float(registry.convert(1.0, source, target))
-    except DimensionalityError as error:
-        raise UnitError(
-            "these units do not convert into each other", found=source, expected=target
-        ) from error
+    factor = _ratio(registry, source, target)
     # pint composes factors in floating point: 1 m is 999999999.9999999 nm. Where 15 digits say the
     # same to two ulp, they are what the definition says.
     short = float(f"{factor:.15g}")
     return short if abs(short - factor) <= 2 * math.ulp(factor) else factor
+
+
+@lru_cache(maxsize=1)
+def _own_registry() -> Any:
+    import pint
+
+    return pint.UnitRegistry()
+
+
+def _ratio(registry: Any, source: str, target: str) -> float:
+    from pint import DimensionalityError, OffsetUnitCalculusError
+
+    try:
+        return float(registry.convert(1.0, source, target))
+    except (DimensionalityError, OffsetUnitCalculusError) as error:
+        # cf_xarray.units takes C, the coulomb of the electron volt, for the degree Celsius. Units
+        # that pint defines mean what pint says, whoever has replaced the registry.
+        try:
+            return float(_own_registry().convert(1.0, source, target))
+        except Exception:  # noqa: BLE001  (the first error tells)
+            raise UnitError(
+                "these units do not convert into each other", found=source, expected=target
+            ) from error
 
 
 def convert_scalar(value: float, source: str, target: str) -> float:
@@ -350,3 +374,43 @@ def pixel_size(value: object, name: str) -> tuple[float, float]:
     else:
         pair = (value, value)
     return _one_pixel_size(pair[0], name), _one_pixel_size(pair[1], name)
+
+
+def offer_context() -> None:
+    """Have the application registry know the context "ptychography": pixels as lengths.
+
+    ptyxr itself never enters it: a context that is entered holds for the whole process, and threads
+    that convert with other pixel sizes take each other's.
+
+    Examples
+    --------
+    >>> import ptyxr
+    >>> with ptyxr.ureg.context("ptychography", pixel_size="50 nm"):
+    ...     ptyxr.ureg.Quantity(3.0, "pixel").to("um")
+    <Quantity(0.15, 'micrometer')>
+    """
+    import pint
+
+    current = registry()
+    if _CONTEXT in current._contexts:  # noqa: SLF001  (there is no other way to ask)
+        return
+
+    def per_pixel(registry: Any, size: object) -> Any:
+        if size is None:
+            raise UnitError(
+                "the context needs the size of a pixel",
+                key="pixel_size",
+                remedy=f"ureg.context({_CONTEXT!r}, pixel_size='50 nm')",
+            )
+        return registry.Quantity(_one_pixel_size(size, "pixel_size"), METER_PER_PIXEL)
+
+    def to_length(ureg: Any, value: Any, **parameters: Any) -> Any:
+        return value * per_pixel(ureg, parameters["pixel_size"])
+
+    def to_pixels(ureg: Any, value: Any, **parameters: Any) -> Any:
+        return value / per_pixel(ureg, parameters["pixel_size"])
+
+    context = pint.Context(_CONTEXT, defaults={"pixel_size": None})
+    context.add_transformation("[printing_unit]", "[length]", to_length)
+    context.add_transformation("[length]", "[printing_unit]", to_pixels)
+    current.add_context(context)

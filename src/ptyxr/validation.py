@@ -14,7 +14,7 @@ from ptyxr.formats.assembly import KINDS
 from ptyxr.formats.checks import FileCheck, OpenSource
 from ptyxr.formats.ptychodus_check import check_product_file
 from ptyxr.formats.ptychopinn_check import check_npz, open_source
-from ptyxr.indexes import TOLERANCE
+from ptyxr.grids import TOLERANCE
 from ptyxr.model import AXES, POSITIONS, SCHEMA, Entry
 from ptyxr.placement import points_outside
 from ptyxr.report import Findings, Report

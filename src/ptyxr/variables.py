@@ -3,22 +3,37 @@
 What it relies on, each held by a test: `open_dataset` wraps the data of every variable without an
 index by assigning to ``Variable.data``; chunking asks ``Variable._in_memory`` and calls
 ``Variable.chunk``; copies and indexing go through ``Variable._replace``, which keeps the class;
-arithmetic goes through ``_binary_op`` and ``_unary_op``; ``xr.concat`` asks ``equals``.
+arithmetic goes through ``_binary_op``, ``_inplace_binary_op`` and ``_unary_op``, and a Quantity on
+the left asks ``pint.compat.upcast_type_map`` whom to leave it to; ``xr.concat`` asks ``equals``, and
+what merges asks ``broadcast_equals`` after ``set_dims``.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from xarray import IndexVariable, Variable
 from xarray.core.indexing import ExplicitlyIndexed
 
 from ptyxr.errors import UnitError
-from ptyxr.model import TOLERANCE
-from ptyxr.units import canonical, convert, is_quantity, quantity, spelling
+from ptyxr.model import SCHEMA, TOLERANCE
+from ptyxr.units import canonical, convert, is_current, is_quantity, quantity, spelling
 
-__all__ = ["PIXEL_NUMBERS", "AxisVariable", "UnitVariable", "data_of", "unit_variable"]
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = [
+    "PIXEL_NUMBERS",
+    "AxisVariable",
+    "UnitVariable",
+    "data_of",
+    "has_quantity",
+    "unit_variable",
+    "variable_numbers",
+    "variable_unit",
+]
 
 #: Key of a position's encoding for the pixel numbers that it came with.
 PIXEL_NUMBERS = "pixel_numbers"
@@ -27,6 +42,57 @@ PIXEL_NUMBERS = "pixel_numbers"
 def data_of(variable: Variable) -> Any:
     """Return what a variable holds as it stands; ``Variable.data`` would read what is lazy."""
     return variable._data  # noqa: SLF001
+
+
+def has_quantity(variable: Variable) -> bool:
+    """Tell whether a coordinate is a Quantity, or a dask array that hides one; nothing is read."""
+    data = data_of(variable)
+    return is_quantity(data) or is_quantity(getattr(data, "_meta", None))
+
+
+def _loaded(variable: Variable) -> Any:
+    """Return the data of a coordinate, computed where a dask array hides its Quantity."""
+    data = variable.data
+    return data.compute() if hasattr(data, "dask") and not is_quantity(data) else data
+
+
+def variable_unit(variable: Variable, name: str) -> str:
+    """Return the unit of a coordinate, in canonical spelling.
+
+    Raises
+    ------
+    UnitError
+        If it has lost its unit, or carries one that ptyxr refuses.
+    """
+    data = _loaded(variable)
+    if is_quantity(data):
+        return canonical(data, name)
+    if "units" in variable.attrs:
+        return canonical(str(variable.attrs["units"]), name)
+    raise UnitError(
+        "the coordinate has lost its unit, as it does when a bare array is assigned over it",
+        key=name,
+        remedy="Assign a Quantity, or a variable with a 'units' attribute, in its place",
+    )
+
+
+def variable_numbers(variable: Variable, name: str, unit: str | None = None) -> np.ndarray:
+    """Return the numbers of a coordinate, in a unit of canonical spelling or as they stand.
+
+    Raises
+    ------
+    UnitError
+        If it has lost its unit, or one that does not convert.
+    """
+    source = variable_unit(variable, name)
+    data = _loaded(variable)
+    values = np.asarray(data.magnitude if is_quantity(data) else data)
+    try:
+        return values if unit is None else convert(values, source, unit)
+    except UnitError as error:
+        raise UnitError(
+            "the unit of the coordinate does not fit", key=name, found=source, expected=unit
+        ) from error
 
 
 class _Attributes(dict[Any, Any]):
@@ -84,6 +150,14 @@ class _Attributes(dict[Any, Any]):
     __copy__ = copy
 
 
+@cache
+def _leave_to_xarray(kind: type) -> None:
+    """Have a Quantity on the left hand take a class of coordinates as it takes xarray's own."""
+    from pint import compat
+
+    compat.upcast_type_map[f"{kind.__module__}.{kind.__name__}"] = kind  # type: ignore[index]
+
+
 class UnitVariable(Variable):
     """A coordinate whose data are a Quantity, and stay one when a dataset is opened or chunked.
 
@@ -92,6 +166,11 @@ class UnitVariable(Variable):
     """
 
     __slots__ = ()
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
+        """Make one, unpickled ones too, and have pint leave arithmetic with it to xarray."""
+        _leave_to_xarray(cls)  # type: ignore[arg-type]
+        return super().__new__(cls)
 
     @property
     def attrs(self) -> dict[Any, Any]:  # noqa: D102  (xarray's)
@@ -116,6 +195,16 @@ class UnitVariable(Variable):
         # unit, and what is in memory needs none.
         if not (isinstance(value, ExplicitlyIndexed) and is_quantity(self._data)):
             Variable.data.fset(self, value)  # type: ignore[attr-defined]
+
+    @property
+    def values(self) -> Any:
+        """The numbers, without a warning: what asks for them has no room for a unit."""
+        data: Any = self._data
+        return np.asarray(data.magnitude) if is_quantity(data) else super().values
+
+    @values.setter
+    def values(self, values: Any) -> None:
+        self.data = values
 
     @property
     def _in_memory(self) -> bool:
@@ -148,11 +237,66 @@ class UnitVariable(Variable):
         made = UnitVariable if is_quantity(data_of(result)) else Variable
         return made(result.dims, data_of(result), attrs, fastpath=True)
 
-    def _binary_op(self, *args: Any, **kwargs: Any) -> Any:
-        return self._of(super()._binary_op(*args, **kwargs))  # type: ignore[no-untyped-call]
+    def _binary_op(self, other: Any, f: Any, reflexive: bool = False) -> Any:
+        try:
+            return self._of(super()._binary_op(other, f, reflexive))  # type: ignore[no-untyped-call]
+        except (TypeError, ValueError) as error:
+            raise _explained(error, self, other) from error
+
+    def _inplace_binary_op(self, other: Any, f: Any) -> Any:
+        try:
+            return super()._inplace_binary_op(other, f)  # type: ignore[no-untyped-call]
+        except (TypeError, ValueError) as error:
+            raise _explained(error, self, other) from error
 
     def _unary_op(self, *args: Any, **kwargs: Any) -> Any:
         return self._of(super()._unary_op(*args, **kwargs))  # type: ignore[no-untyped-call]
+
+    def set_dims(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the coordinate with further dimensions, its unit and its class."""
+        return self._of(super().set_dims(*args, **kwargs))  # type: ignore[no-untyped-call]
+
+    def equals(self, other: Any, *args: Any, **kwargs: Any) -> bool:
+        """Tell whether two coordinates are equal: by their numbers in one unit."""
+        other = getattr(other, "variable", other)
+        theirs = data_of(other) if isinstance(other, Variable) else None
+        mine: Any = self._data
+        if theirs is None or not (is_quantity(mine) and is_quantity(theirs)):
+            return bool(super().equals(other, *args, **kwargs))  # type: ignore[no-untyped-call]
+        if (self.dims, self.shape) != (other.dims, other.shape):
+            return False
+        units = spelling(mine), spelling(theirs)
+        try:
+            values = convert(theirs.magnitude, units[1], units[0])
+        except UnitError:
+            return False
+        # A conversion there and back is good to an ulp or two.
+        rounding = 0.0 if units[0] == units[1] else 1e-15
+        return self._same(mine.magnitude, values, rounding)
+
+    def _same(self, mine: np.ndarray, theirs: np.ndarray, rounding: float) -> bool:
+        return bool(np.isclose(mine, theirs, rtol=rounding, atol=0, equal_nan=True).all())
+
+    def broadcast_equals(self, other: Any, *args: Any, **kwargs: Any) -> bool:
+        """Tell whether two coordinates are equal; what merges datasets asks, so units must fit.
+
+        Raises
+        ------
+        UnitError
+            If their units do not convert into each other: positions in metres and in pixels.
+        """
+        theirs = data_of(getattr(other, "variable", other))
+        if is_quantity(self._data) and is_quantity(theirs):
+            try:
+                convert(np.empty(0), spelling(self._data), spelling(theirs))
+            except UnitError as error:
+                raise UnitError(
+                    "coordinates in different units are not combined",
+                    key=_name(self),
+                    found=f"{spelling(self._data)} and {spelling(theirs)}",
+                    remedy="Bring both datasets to one unit with ds.ptyxr.to(...)",
+                ) from error
+        return bool(super().broadcast_equals(other, *args, **kwargs))  # type: ignore[no-untyped-call]
 
     def to_base_variable(self) -> UnitVariable:
         """Return a copy: xarray asks for plain variables only to be rid of pandas indexes."""
@@ -174,26 +318,48 @@ class AxisVariable(UnitVariable):
 
     __slots__ = ()
 
-    def equals(self, other: Any, *args: Any, **kwargs: Any) -> bool:
-        """Tell whether the labels are equal, in whatever unit, to 1e-6 of a pixel."""
-        other = getattr(other, "variable", other)
-        if super().equals(other, *args, **kwargs):  # type: ignore[no-untyped-call]
-            return True
-        if not isinstance(other, AxisVariable) or (self.dims, self.shape) != (
-            other.dims,
-            other.shape,
-        ):
-            return False
-        mine: Any = self._data
-        theirs = data_of(other)
-        if not (is_quantity(mine) and is_quantity(theirs)) or self.size < 2:
-            return False
-        try:
-            values = convert(theirs.magnitude, spelling(theirs), spelling(mine))
-        except UnitError:
-            return False
-        step = np.abs(np.diff(mine.magnitude)).min()
-        return bool((np.abs(mine.magnitude - values) <= TOLERANCE * step).all())
+    def _same(self, mine: np.ndarray, theirs: np.ndarray, rounding: float) -> bool:
+        if self.size < 2:
+            return super()._same(mine, theirs, rounding)
+        step = np.abs(np.diff(mine)).min()
+        return bool((np.abs(mine - theirs) <= TOLERANCE * step).all())
+
+
+def _name(variable: Variable) -> str | None:
+    """Return the name of a coordinate; a Variable knows none, but its long name tells."""
+    long_name = variable.attrs.get("long_name")
+    for name, entry in SCHEMA.items():
+        if entry.long_name == long_name:
+            return name
+    return None if long_name is None else str(long_name)
+
+
+def _explained(error: Exception, variable: Variable, other: Any) -> Exception:
+    """Return an error of arithmetic as one that names the coordinate, where units are its cause."""
+    other_data = getattr(other, "_data", other)
+    theirs = spelling(other_data) if is_quantity(other_data) else "no unit"
+    mine: Any = data_of(variable)
+    if not is_quantity(mine):
+        return error
+    second = _name(other) if isinstance(other, Variable) else None
+    key = _name(variable) if second in (None, _name(variable)) else f"{_name(variable)}, {second}"
+    if not is_current(mine) or (is_quantity(other_data) and not is_current(other_data)):
+        return UnitError(
+            "the registry of units was replaced while the data were open, and units of two "
+            "registries do not combine",
+            key=key,
+            found=f"{spelling(mine)} and {theirs} of different registries",
+            remedy="ds.ptyxr.quantify() brings a dataset to the new one (importing "
+            "cf_xarray.units replaces it)",
+        )
+    if hasattr(error, "units1"):
+        return UnitError(
+            "these units do not combine",
+            key=key,
+            found=f"{spelling(mine)} and {theirs}",
+            remedy="Bring both to one unit, as with ds.ptyxr.to(...)",
+        )
+    return error
 
 
 def unit_variable(

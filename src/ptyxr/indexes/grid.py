@@ -10,8 +10,14 @@ from xarray import Index, IndexSelResult, Variable
 
 from ptyxr.errors import GridError, UnitError
 from ptyxr.grids import TOLERANCE, Grid, as_array, between, find, fit, tidy
-from ptyxr.units import canonical, convert_decimal, convert_scalar, is_quantity, parse
-from ptyxr.variables import AxisVariable, unit_variable
+from ptyxr.indexes.selecting import NoStack, label_numbers, selected_along
+from ptyxr.variables import (
+    AxisVariable,
+    has_quantity,
+    unit_variable,
+    variable_numbers,
+    variable_unit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -19,10 +25,10 @@ if TYPE_CHECKING:
 
     from ptyxr.grids import Columns
 
-__all__ = ["TOLERANCE", "Grid", "GridIndex"]
+__all__ = ["GridIndex"]
 
 
-class GridIndex(Index):
+class GridIndex(NoStack):
     """Index of an axis that is a line of pixels.
 
     It holds the grid (centre, pitch, length, unit) and which of its columns are there, so labels
@@ -88,14 +94,9 @@ class GridIndex(Index):
         ((name, variable),) = variables.items()
         if variable.ndim != 1:
             raise GridError("a pixel axis is one-dimensional", key=str(name), found=variable.dims)
-        data = variable.data
-        quantified = is_quantity(data)
-        if not quantified and "units" not in variable.attrs:
-            raise UnitError(
-                "the coordinate has no unit", key=str(name), remedy="Set its 'units' attribute"
-            )
-        unit = canonical(data if quantified else variable.attrs["units"], str(name))
-        labels = np.asarray(data.magnitude if quantified else data, dtype=float)
+        unit = variable_unit(variable, str(name))
+        labels = variable_numbers(variable, str(name)).astype(float)
+        quantified = has_quantity(variable)
         grid, columns = fit(labels, options.get("pitch"), unit, str(name))
         return cls(grid, columns, name, variable.dims[0], quantified=quantified)
 
@@ -173,17 +174,12 @@ class GridIndex(Index):
 
     def isel(self, indexers: Mapping[Any, Any]) -> Self | None:
         """Select columns: exact, whatever is selected."""
-        indexer = indexers[self.dim]
-        if isinstance(indexer, Variable):
-            if indexer.dims != (self.dim,):
-                return None
-            indexer = indexer.data
-        if isinstance(indexer, slice):
-            return self.replace(columns=self._columns[indexer])
-        indexer = np.asarray(indexer)
-        if indexer.ndim == 0:
+        selected = selected_along(self.dim, indexers)
+        if selected is None:
             return None
-        return self.replace(columns=tidy(self.columns[indexer]))
+        if isinstance(selected, slice):
+            return self.replace(columns=self._columns[selected])
+        return self.replace(columns=tidy(self.columns[selected]))
 
     def __getitem__(self, indexer: Any) -> Self:
         selected = self.isel({self.dim: indexer})
@@ -192,33 +188,7 @@ class GridIndex(Index):
         return selected
 
     def _magnitude(self, label: Any) -> np.ndarray:
-        """Return labels in the unit of the axis, refusing what has another dimension or none."""
-        data = getattr(label, "data", label) if hasattr(label, "dims") else label
-        if isinstance(data, str):
-            return np.asarray(parse(data, self.grid.unit, str(self.name)))
-        if is_quantity(data):
-            source = canonical(data, str(self.name))
-            try:
-                convert_scalar(1.0, source, self.grid.unit)
-            except UnitError as error:
-                raise UnitError(
-                    "the label has a unit that does not fit the axis",
-                    key=str(self.name),
-                    found=source,
-                    expected=self.grid.unit,
-                    remedy="Convert the dataset with ds.ptyxr.to(...), or select in its unit",
-                ) from error
-            values = np.asarray(data.magnitude, dtype=float)
-            return convert_decimal(values, source, self.grid.unit)
-        # A pandas index is what xarray was given by `to_pandas_index`.
-        if self.quantified and not isinstance(data, pd.Index):
-            raise UnitError(
-                "the label has no unit",
-                key=str(self.name),
-                found=repr(data),
-                expected=f"a Quantity in {self.grid.unit}",
-            )
-        return np.asarray(data, dtype=float)
+        return label_numbers(label, self.grid.unit, self.name, bare=not self.quantified)
 
     def sel(
         self, labels: dict[Any, Any], method: str | None = None, tolerance: Any = None
@@ -315,8 +285,8 @@ class GridIndex(Index):
                 key=str(self.name),
                 found=f"{apart} ({self.grid}; {other.grid})",
                 expected=f"one pitch, and an offset by whole pixels to {TOLERANCE:g}",
-                remedy="Interpolate one onto the other with ds.interp(...), or move it with "
-                "ds.ptyxr.shift(...)",
+                remedy="Interpolate one onto the other with a.ptyxr.interp_like(b), or move one "
+                "with ds.ptyxr.shift(...)",
             )
         return columns
 

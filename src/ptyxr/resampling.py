@@ -1,0 +1,81 @@
+"""Interpolating onto other pixels, by length: xarray's own `interp` takes bare numbers only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from xarray import DataArray, Dataset
+
+from ptyxr.coordinates import axis, dequantify, quantify, replace_coordinates, unit_of
+from ptyxr.errors import MissingDataError, UnitError
+from ptyxr.grids import TOLERANCE
+from ptyxr.indexes import GridIndex
+from ptyxr.indexes.selecting import label_numbers
+from ptyxr.model import AXES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["interp", "interp_like"]
+
+
+def _snapped(index: GridIndex, wanted: np.ndarray) -> np.ndarray:
+    """Return coordinates, those of a pixel as its very label: the last is not beyond the end."""
+    at = np.asarray(index.grid.columns(wanted))
+    whole = np.rint(at)
+    on_pixel = np.abs(at - whole) <= TOLERANCE
+    return np.where(on_pixel, index.grid.labels(whole.astype(np.int64)), wanted)
+
+
+def _resampled(ds: Dataset, wanted: Mapping[str, DataArray], **options: Any) -> Dataset:
+    snapped: dict[str, DataArray] = {}
+    for name, labels in wanted.items():
+        index, attrs = ds.xindexes.get(name), ds.variables[name].attrs
+        values = _snapped(index, labels.values) if isinstance(index, GridIndex) else labels.values
+        snapped[name] = labels.copy(data=values).assign_attrs(attrs, units=unit_of(ds, name))
+    return quantify(dequantify(ds).interp(snapped, **options))
+
+
+def interp(ds: Dataset, coords: Mapping[str, Any], **options: Any) -> Dataset:
+    """Return the dataset interpolated at places; see the accessor's method of this name."""
+    wanted: dict[str, DataArray] = {}
+    for name, label in coords.items():
+        if name not in ds.coords:
+            raise MissingDataError("the dataset has no such coordinate", key=name)
+        numbers = label_numbers(label, unit_of(ds, name), name, bare=False)
+        dims = getattr(label, "dims", (name,) if numbers.ndim else ())
+        beside = {k: v for k, v in getattr(label, "coords", {}).items() if k != name}
+        wanted[name] = DataArray(numbers, beside, dims)
+    return _resampled(ds, wanted, **options)
+
+
+def interp_like(ds: Dataset, other: Dataset, **options: Any) -> Dataset:
+    """Return the dataset on the pixels of another; see the accessor's method of this name."""
+    names = [
+        name
+        for name in AXES
+        if all(name in one.variables and one.variables[name].dims == (name,) for one in (ds, other))
+    ]
+    if not names:
+        raise MissingDataError(
+            "the two have no pixel axis in common",
+            found=f"dimensions {tuple(map(str, ds.dims))} and {tuple(map(str, other.dims))}",
+        )
+    indexes: dict[str, GridIndex] = {}
+    for name in names:
+        theirs, unit = axis(other, name), unit_of(ds, name)
+        try:
+            indexes[name] = theirs.replace(grid=theirs.grid.to(unit))
+        except UnitError as error:
+            raise UnitError(
+                "axes in different units are not interpolated onto each other",
+                key=name,
+                found=f"{unit} and {theirs.grid.unit}",
+                remedy="Bring both datasets to one unit with ds.ptyxr.to(...)",
+            ) from error
+    wanted = {name: DataArray(index.labels, dims=name) for name, index in indexes.items()}
+    result = _resampled(ds, wanted, **options)
+    return replace_coordinates(
+        result, {}, {name: index.with_quantities(True) for name, index in indexes.items()}
+    )
