@@ -83,6 +83,13 @@ def test_to(meters):
     assert float(numbers(um, "object_pixel_width")) == 5e-8
 
 
+def test_what_is_in_metres_stays_as_it_is(meters):
+    again = meters.ptyxr.to("m")
+    ptyxr.testing.assert_identical(again, meters)
+    for name in ("position_x", "position_y"):
+        assert np.shares_memory(numbers(again, name), numbers(meters, name))
+
+
 def test_a_detector_of_known_pixels_converts(raw):
     ds = raw.ptyxr.assign_pixel_size(object="1 nm", probe="1 nm", detector="75 um").ptyxr.to("m")
     np.testing.assert_allclose(numbers(ds, "detector_x"), np.arange(6) * 75e-6)

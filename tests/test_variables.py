@@ -10,9 +10,10 @@ import pytest
 import xarray as xr
 
 import ptyxr
+from ptyxr.carried import data_of
 from ptyxr.errors import UnitError
 from ptyxr.grids import Grid
-from ptyxr.variables import AxisVariable, UnitVariable, data_of
+from ptyxr.variables import AxisVariable, UnitVariable
 
 Q = ptyxr.ureg.Quantity
 

@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING, Any
 from xarray import Coordinates, DataArray, Dataset, Index, Variable
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
+from ptyxr.carried import data_of, has_quantity, variable_numbers, variable_unit
 from ptyxr.errors import GridError, MissingDataError, UnitError
 from ptyxr.indexes import GridIndex, PointIndex, UnitIndex
 from ptyxr.model import AXES, SCHEMA
 from ptyxr.units import METER_PER_PIXEL, canonical, convert_scalar, is_current, is_quantity
-from ptyxr.variables import (
-    UnitVariable,
-    data_of,
-    has_quantity,
-    unit_variable,
-    variable_numbers,
-    variable_unit,
-)
+from ptyxr.variables import UnitVariable, unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -183,6 +177,22 @@ def _is_restored(variable: Variable) -> bool:
     return isinstance(variable, UnitVariable) and is_quantity(data) and is_current(data)
 
 
+def _has_unit(name: str, variable: Variable) -> bool:
+    """Tell whether a coordinate carries a unit.
+
+    Raises
+    ------
+    UnitError
+        If it carries none, and one of its name has to.
+    """
+    if has_quantity(variable):
+        return True
+    number = variable.dtype.kind in "fiu"
+    if number and "units" not in variable.attrs and name in SCHEMA and SCHEMA[name].unit:
+        variable_unit(variable, name)
+    return number and "units" in variable.attrs
+
+
 def _index_with_unit(obj: Dataset, name: str) -> Index | None:
     """Return an index that knows units for a coordinate, or None where it is to have none."""
     old = obj.xindexes.get(name)
@@ -202,17 +212,21 @@ def _index_with_unit(obj: Dataset, name: str) -> Index | None:
 def quantify(obj: Dataset) -> Dataset:
     """Return the dataset with its coordinates as Quantities, with indexes that know units.
 
-    Units are taken from ``units`` attributes, or from dask arrays of Quantities. What carries no
-    unit stays as it is, and so do coordinates whose unit pint does not know, and those of
-    dimensions that are stacked. Data are not touched. A pixel axis becomes a grid again; other
-    labels get an index of their own unit. Idempotent.
+    Units are taken from ``units`` attributes, or from dask arrays of Quantities. What is not of
+    the model and carries no unit stays as it is, and so do coordinates whose unit pint does not
+    know, and those of dimensions that are stacked. Data are not touched. A pixel axis becomes a
+    grid again; other labels get an index of their own unit. Idempotent.
+
+    Raises
+    ------
+    UnitError
+        If a coordinate of the model has lost its unit, or carries one that ptyxr refuses.
     """
     variables: dict[str, Variable] = {}
     indexes: dict[str, Index] = {}
     for name in map(str, obj.coords):
         variable, index = obj.variables[name], obj.xindexes.get(name)
-        bare = "units" not in variable.attrs or variable.dtype.kind not in "fiu"
-        if (bare and not has_quantity(variable)) or isinstance(index, PandasMultiIndex):
+        if not _has_unit(name, variable) or isinstance(index, PandasMultiIndex):
             continue
         if _is_restored(variable) and (index is None or isinstance(index, _OWN)):
             continue
@@ -237,12 +251,21 @@ def quantify(obj: Dataset) -> Dataset:
 
 
 def dequantify(obj: Dataset) -> Dataset:
-    """Return the dataset with coordinates as plain numbers, units as attributes; idempotent."""
+    """Return the dataset with coordinates as plain numbers, units as attributes; idempotent.
+
+    Raises
+    ------
+    UnitError
+        If a coordinate of the model has lost its unit, or carries one that ptyxr refuses.
+    """
     variables: dict[str, Variable] = {}
     indexes: dict[str, Index] = {}
     for name in map(str, obj.coords):
-        index = obj.xindexes.get(name)
-        variable = obj.variables[name]
+        variable, index = obj.variables[name], obj.xindexes.get(name)
+        if not _has_unit(name, variable):
+            continue
+        if name in SCHEMA and SCHEMA[name].unit:
+            unit_of(obj, name)
         if isinstance(index, GridIndex):
             if index.quantified or has_quantity(variable):
                 indexes[name] = index.with_quantities(False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from xarray import DataArray, Dataset, Variable
 
+from ptyxr.carried import data_of
 from ptyxr.coordinates import (
     axis,
     magnitude,
@@ -32,7 +33,7 @@ from ptyxr.units import (
     pixel_size,
     quantity,
 )
-from ptyxr.variables import PIXEL_NUMBERS, data_of, unit_variable
+from ptyxr.variables import PIXEL_NUMBERS, unit_variable
 
 if TYPE_CHECKING:
     from ptyxr.indexes import GridIndex
@@ -97,7 +98,7 @@ def pixel_length(ds: Dataset, name: str) -> float | None:
     name : str
         Name of a pixel axis ("object_x").
     """
-    if name in ds.variables:
+    if name in ds.variables and not isinstance(ds.xindexes.get(name), UnitIndex):
         try:
             grid = axis(ds, name).grid
             if grid.unit != PIXEL:

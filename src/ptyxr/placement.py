@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ptyxr.carried import data_of
 from ptyxr.coordinates import axis, replace_coordinates, unit_of
 from ptyxr.errors import InvalidDataError, MissingDataError, warn
 from ptyxr.frame import (
@@ -23,7 +24,7 @@ from ptyxr.grids import Grid
 from ptyxr.indexes import GridIndex
 from ptyxr.model import SCHEMA, TOLERANCE
 from ptyxr.units import METER, PIXEL, convert_scalar, is_quantity
-from ptyxr.variables import PIXEL_NUMBERS, data_of
+from ptyxr.variables import PIXEL_NUMBERS
 
 if TYPE_CHECKING:
     from xarray import Dataset

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ptyxr.carried import data_of
 from ptyxr.coordinates import unit_of
 from ptyxr.errors import UnitError
 from ptyxr.units import is_quantity
-from ptyxr.variables import data_of
 
 __all__ = ["assert_identical"]
 

@@ -45,6 +45,9 @@ METER: Final = "meter"
 METER_PER_PIXEL: Final = "meter / pixel"
 _CONTEXT: Final = "ptychography"
 
+#: The long names of units by what they are made of: pint takes its time to put them together.
+_SPELLINGS: Final[dict[Any, str]] = {}
+
 _NUMBER: Final = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.DOTALL)
 _PX: Final = re.compile(r"(?<![\w])px(?![\w])")
 
@@ -110,7 +113,14 @@ def _canonical(_registry: object, text: str) -> str:
 
 def spelling(quantity: Any) -> str:
     """Return the unit of a Quantity as it is shown, whatever it is: long names, in ASCII."""
-    return f"{quantity.units:D}"
+    return _spelled(quantity.units)
+
+
+def _spelled(unit: Any) -> str:
+    names = unit._units  # noqa: SLF001
+    if (known := _SPELLINGS.get(names)) is None:
+        known = _SPELLINGS[names] = f"{unit:D}"
+    return known
 
 
 def canonical(unit: object, name: str | None = None) -> str:
@@ -137,7 +147,7 @@ def canonical(unit: object, name: str | None = None) -> str:
     if not hasattr(unit, "_units"):
         raise UnitError("this is no unit", key=name, found=repr(unit), remedy="Try 'm' or 'pixel'")
     _no_css_pixel(unit, name)
-    return f"{unit:D}"
+    return _spelled(unit)
 
 
 def _factor(source: str, target: str) -> float:

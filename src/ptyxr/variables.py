@@ -4,8 +4,8 @@ What it relies on, each held by a test: `open_dataset` wraps the data of every v
 index by assigning to ``Variable.data``; chunking asks ``Variable._in_memory`` and calls
 ``Variable.chunk``; copies and indexing go through ``Variable._replace``, which keeps the class;
 arithmetic goes through ``_binary_op``, ``_inplace_binary_op`` and ``_unary_op``, and a Quantity on
-the left asks ``pint.compat.upcast_type_map`` whom to leave it to; ``xr.concat`` asks ``equals``, and
-what merges asks ``broadcast_equals`` after ``set_dims``.
+the left asks ``pint.compat.upcast_type_map`` whom to leave it to; ``xr.concat`` asks ``equals``,
+and what merges asks ``broadcast_equals`` after ``set_dims``.
 """
 
 from __future__ import annotations
@@ -17,82 +17,26 @@ import numpy as np
 from xarray import IndexVariable, Variable
 from xarray.core.indexing import ExplicitlyIndexed
 
+from ptyxr.carried import data_of
 from ptyxr.errors import UnitError
 from ptyxr.model import SCHEMA, TOLERANCE
-from ptyxr.units import canonical, convert, is_current, is_quantity, quantity, spelling
+from ptyxr.units import (
+    canonical,
+    convert,
+    is_current,
+    is_quantity,
+    quantity,
+    register_pint_accessor,
+    spelling,
+)
 
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = [
-    "PIXEL_NUMBERS",
-    "AxisVariable",
-    "UnitVariable",
-    "data_of",
-    "has_quantity",
-    "unit_variable",
-    "variable_numbers",
-    "variable_unit",
-]
+__all__ = ["PIXEL_NUMBERS", "AxisVariable", "UnitVariable", "unit_variable"]
 
 #: Key of a position's encoding for the pixel numbers that it came with.
 PIXEL_NUMBERS = "pixel_numbers"
-
-
-def data_of(variable: Variable) -> Any:
-    """Return what a variable holds as it stands; ``Variable.data`` would read what is lazy."""
-    return variable._data  # noqa: SLF001
-
-
-def has_quantity(variable: Variable) -> bool:
-    """Tell whether a coordinate is a Quantity, or a dask array that hides one; nothing is read."""
-    data = data_of(variable)
-    return is_quantity(data) or is_quantity(getattr(data, "_meta", None))
-
-
-def _loaded(variable: Variable) -> Any:
-    """Return the data of a coordinate, computed where a dask array hides its Quantity."""
-    data = variable.data
-    return data.compute() if hasattr(data, "dask") and not is_quantity(data) else data
-
-
-def variable_unit(variable: Variable, name: str) -> str:
-    """Return the unit of a coordinate, in canonical spelling.
-
-    Raises
-    ------
-    UnitError
-        If it has lost its unit, or carries one that ptyxr refuses.
-    """
-    data = _loaded(variable)
-    if is_quantity(data):
-        return canonical(data, name)
-    if "units" in variable.attrs:
-        return canonical(str(variable.attrs["units"]), name)
-    raise UnitError(
-        "the coordinate has lost its unit, as it does when a bare array is assigned over it",
-        key=name,
-        remedy="Assign a Quantity, or a variable with a 'units' attribute, in its place",
-    )
-
-
-def variable_numbers(variable: Variable, name: str, unit: str | None = None) -> np.ndarray:
-    """Return the numbers of a coordinate, in a unit of canonical spelling or as they stand.
-
-    Raises
-    ------
-    UnitError
-        If it has lost its unit, or one that does not convert.
-    """
-    source = variable_unit(variable, name)
-    data = _loaded(variable)
-    values = np.asarray(data.magnitude if is_quantity(data) else data)
-    try:
-        return values if unit is None else convert(values, source, unit)
-    except UnitError as error:
-        raise UnitError(
-            "the unit of the coordinate does not fit", key=name, found=source, expected=unit
-        ) from error
 
 
 class _Attributes(dict[Any, Any]):
@@ -151,10 +95,11 @@ class _Attributes(dict[Any, Any]):
 
 
 @cache
-def _leave_to_xarray(kind: type) -> None:
-    """Have a Quantity on the left hand take a class of coordinates as it takes xarray's own."""
+def _know(kind: type) -> None:
+    """Have ``.pint`` known, and a Quantity on the left hand take a class as one of xarray's."""
     from pint import compat
 
+    register_pint_accessor()
     compat.upcast_type_map[f"{kind.__module__}.{kind.__name__}"] = kind  # type: ignore[index]
 
 
@@ -168,8 +113,8 @@ class UnitVariable(Variable):
     __slots__ = ()
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
-        """Make one, unpickled ones too, and have pint leave arithmetic with it to xarray."""
-        _leave_to_xarray(cls)  # type: ignore[arg-type]
+        """Make one, unpickled ones too, and have pint know of it."""
+        _know(cls)  # type: ignore[arg-type]
         return super().__new__(cls)
 
     @property

@@ -8,30 +8,21 @@ Each number is the median of repeated runs. Imports are timed in fresh processes
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 import xarray as xr
+from measuring import machine, main, median
 
 import ptyxr
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-DOCS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- opening: begin -->", "<!-- opening: end -->"
 IMPORT = """
 import json, sys, time
 import xarray
@@ -42,17 +33,6 @@ took = time.perf_counter() - start
 new = {{name.partition(".")[0] for name in set(sys.modules) - before}}
 print(json.dumps([took, sorted(new - set(sys.stdlib_module_names))]))
 """
-
-
-def median(function: Callable[[], object], repeat: int) -> float:
-    """Return the median time of a call in milliseconds, after one to warm up."""
-    function()
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times)
 
 
 def imported(module: str, repeat: int) -> tuple[float, list[str]]:
@@ -107,9 +87,7 @@ def bare_numpy(path: Path) -> None:
 def run(repeat: int) -> str:
     """Measure, and return the tables as Markdown."""
     lines = [
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        + ", ".join(f"{n} {version(n)}" for n in ("xarray", "numpy", "h5py", "pint", "pint-xarray"))
-        + "; warm cache. Made by `python tests/benchmarks/opening.py --write`.",
+        machine("opening"),
         "",
         "| import, after `import xarray` | ms | pulls in, beside the standard library |",
         "|---|---|---|",
@@ -146,20 +124,5 @@ def run(repeat: int) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put the tables into the docs")
-    parser.add_argument("--repeat", type=int, default=101)
-    args = parser.parse_args()
-    tables = run(args.repeat)
-    print(tables)
-    if args.write:
-        text = DOCS.read_text()
-        head, _, rest = text.partition(BEGIN)
-        tail = rest.partition(END)[2]
-        DOCS.write_text(f"{head}{BEGIN}\n{tables}\n{END}{tail}")
-
-
 if __name__ == "__main__":
-    main()
+    main("opening", __doc__, run, repeat=101)

@@ -8,16 +8,11 @@ import numpy as np
 import pandas as pd
 from xarray import Index, IndexSelResult, Variable
 
+from ptyxr.carried import has_quantity, variable_numbers, variable_unit
 from ptyxr.errors import GridError, UnitError
 from ptyxr.grids import TOLERANCE, Grid, as_array, between, find, fit, tidy
 from ptyxr.indexes.selecting import NoStack, label_numbers, selected_along
-from ptyxr.variables import (
-    AxisVariable,
-    has_quantity,
-    unit_variable,
-    variable_numbers,
-    variable_unit,
-)
+from ptyxr.variables import AxisVariable, unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence

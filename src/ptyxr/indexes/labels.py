@@ -9,10 +9,11 @@ import pandas as pd
 from xarray import DataArray, Index, IndexSelResult, Variable
 from xarray.indexes import PandasIndex
 
+from ptyxr.carried import variable_unit
 from ptyxr.errors import UnitError
 from ptyxr.indexes.selecting import NoStack, label_numbers
 from ptyxr.units import convert_decimal
-from ptyxr.variables import unit_variable, variable_unit
+from ptyxr.variables import unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence

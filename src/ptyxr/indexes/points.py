@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from xarray import Index, IndexSelResult, Variable
 
+from ptyxr.carried import has_quantity, variable_numbers, variable_unit
 from ptyxr.errors import PtyxrError, UnitError
 from ptyxr.indexes.selecting import NoStack, label_numbers, selected_along
 from ptyxr.units import convert
-from ptyxr.variables import has_quantity, unit_variable, variable_numbers, variable_unit
+from ptyxr.variables import unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -179,7 +180,7 @@ class PointIndex(NoStack):
             "two scans do not have the same points",
             key=str(self.names[0]),
             found=f"{len(self.points)} and {len(other.points)} points, to be joined {how!r}",
-            remedy="Pair them by position_index, or drop the index with "
+            remedy="Pair them with ptyxr.match_positions(a, b), or drop the index with "
             f"ds.drop_indexes({list(self.names)})",
         )
 
