@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ptyxr
-from ptyxr.errors import MissingDataError, PtyxrError
+from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError
 
 Q = ptyxr.ureg.Quantity
 
@@ -29,8 +31,10 @@ def scan(indexes, shift=0.0):
 
 @given(numbers, numbers)
 def test_pairs_have_one_number(first, second):
-    a, b = ptyxr.match_positions(scan(first), scan(second, shift=1e-7))
     common = [n for n in first if n in second]
+    nothing = first and second and not common
+    with pytest.warns(UserWarning, match="in common") if nothing else nullcontext():
+        a, b = ptyxr.match_positions(scan(first), scan(second, shift=1e-7))
     assert a.position_index.values.tolist() == b.position_index.values.tolist() == common
     np.testing.assert_array_equal(a.a, b.a)
     moved = (b.position_x - a.position_x).data
@@ -46,3 +50,20 @@ def test_numbers_that_do_not_tell(which):
     pair = tuple(one.drop_vars("position_index") if one is bad else one for one in pair)
     with pytest.raises(MissingDataError, match=r"position_index"):
         ptyxr.match_positions(*pair)
+
+
+@pytest.mark.parametrize("kind", [str, float, bool])
+def test_numbers_are_integers(kind):
+    odd = scan([1, 2])
+    odd = odd.assign_coords(position_index=("position", odd.position_index.values.astype(kind)))
+    with pytest.raises(InvalidDataError, match=r"position_index.*dataset b"):
+        ptyxr.match_positions(scan([1, 2]), odd)
+
+
+def test_numbers_of_any_width_and_dimension():
+    large = 2**53 + np.arange(3)
+    a = scan([0, 1, 2]).assign_coords(position_index=("position", large.astype("u8")))
+    b = scan([0, 1, 2]).assign_coords(position_index=("position", large + 1))
+    a, b = ptyxr.match_positions(a.rename(position="point"), b.isel(position=[1, 0, 2]))
+    assert a.position_index.values.tolist() == b.position_index.values.tolist()
+    assert a.sizes == {"point": 2}

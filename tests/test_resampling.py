@@ -67,3 +67,33 @@ def test_what_does_not_fit(ds):
         ds.ptyxr.interp(object_z="1 um")
     with pytest.raises(MissingDataError, match="no pixel axis in common"):
         ds.ptyxr.interp_like(xr.Dataset())
+
+
+def test_pixel_sizes_are_those_of_the_new_grid(ds):
+    pixels = ds.drop_vars(["object_pixel_width", "object_pixel_height"]).ptyxr.to("px")
+    coarse = pixels.ptyxr.assign_pixel_size(object="75 nm").ptyxr.to("m")
+    for resampled in (
+        ds.ptyxr.interp_like(coarse[["object"]]),
+        ds.ptyxr.interp(
+            object_x=Q(np.arange(10) * 75e-9 + 1e-6, "m"),
+            object_y=Q(np.arange(10) * 75e-9 + 1e-6, "m"),
+        ),
+    ):
+        assert resampled.object_pixel_width.values == pytest.approx(75e-9)
+        back = resampled.ptyxr.to("px").ptyxr.to("m")
+        np.testing.assert_allclose(back.position_x.values, ds.position_x.values, rtol=1e-12)
+        assert not resampled.ptyxr.validate().errors
+    twice = ds.isel(object_x=slice(None, None, 2)).ptyxr.to("px").ptyxr.to("m")
+    assert twice.object_pixel_width.data == ds.object_pixel_width.data
+
+
+def test_flags_and_numbers_beside_the_object(ds):
+    ds = ds.assign(
+        mask=(("object_x",), np.arange(ds.sizes["object_x"]) > 5),
+        object=ds.object.astype("c8"),
+    )
+    there = ds.ptyxr.interp(object_x=Q([1.5, 1.6], "um"))
+    assert there.mask.dtype == bool
+    assert there.object.dtype == np.complex64
+    same = ds.ptyxr.interp_like(ds)
+    ptyxr.testing.assert_identical(same, ds)

@@ -44,6 +44,19 @@ def test_no_unit_is_lost(results, name):
             assert "chunk" in name or "blocks" in name, (state, outcome)
 
 
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bare")
+    return matrix.dataset(matrix.write_files(folder), "ptyxr", "opened", "meter"), folder
+
+
+@pytest.mark.parametrize("name", [name for name, op in OPS.items() if not op.own])
+def test_coordinates_are_what_they_are_without_units(opened, name):
+    """No coordinate goes, and none gets other numbers, because it carries a unit."""
+    ds, folder = opened
+    assert not matrix.unlike_bare(OPS[name], ds.copy(), folder)
+
+
 def test_the_documentation_says_what_is_measured(results):
     text = matrix.DOCS.read_text()
     said = dict(re.findall(r"^\| (.*?) \| (.*?) \| .*? \|$", text, re.MULTILINE))

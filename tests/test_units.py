@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from decimal import Decimal
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,3 +110,48 @@ def test_pixel_sizes(value, size):
 def test_what_is_no_pixel_size(value):
     with pytest.raises(UnitError, match="object"):
         pixel_size(value, "object")
+
+
+# Factors are those of the definitions
+
+
+def test_contexts_of_others_do_not_reach_in():
+    ds = xr.Dataset(coords={"x": ("x", [10.0, 20.0], {"units": "um"})}).ptyxr.quantify()
+    for context, label in (("ptychography", Q(10, "pixel")), ("sp", Q(1, "eV"))):
+        options = {"pixel_size": "1 um"} if context == "ptychography" else {}
+        with (
+            ptyxr.ureg.context(context, **options),
+            pytest.raises(UnitError, match=r"'x'.*micrometer"),
+        ):
+            ds.sel(x=label, method="nearest")
+        with pytest.raises(UnitError):
+            ds.sel(x=label, method="nearest")
+    with ptyxr.ureg.context("sp"), pytest.raises(UnitError):
+        parse("1.55 angstrom", "electron_volt", "photon_energy")
+    assert parse("8 keV", "electron_volt", "photon_energy") == 8000
+
+
+def test_temperatures_do_not_convert_by_a_factor():
+    celsius = xr.Dataset({"a": ("T", [0, 1, 2])}, {"T": ("T", [20.0, 21, 22], {"units": "degC"})})
+    celsius = celsius.ptyxr.quantify()
+    assert int(celsius.sel(T=Q(21, "degC")).a) == 1
+    for refused in (
+        lambda: celsius.sel(T=Q(295.15, "kelvin"), method="nearest"),
+        lambda: convert_scalar(20, "degree_Celsius", "kelvin"),
+    ):
+        with pytest.raises(UnitError):
+            refused()
+
+
+def test_definitions_are_those_of_the_registry_there_is():
+    code = """
+import numpy as np, pint, xarray as xr, ptyxr
+for factor in (3, 5):
+    registry = pint.UnitRegistry()
+    registry.define(f"wurst = {factor} meter")
+    pint.set_application_registry(registry)
+    ds = xr.Dataset(coords={"position_x": ("position", [15.0], {"units": "meter"})})
+    ds = ds.ptyxr.quantify()
+    assert ds.ptyxr.to("wurst").position_x.data.magnitude == [15 / factor]
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)

@@ -158,3 +158,35 @@ def test_kept_in_other_files(ds, tmp_path, engine):
         assert units(again, name) == units(ds, name)
         np.testing.assert_array_equal(again[name].data.magnitude, ds[name].data.magnitude)
     assert again.xindexes["object_x"].grid.pitch == ds.xindexes["object_x"].grid.pitch
+
+
+def test_merging_what_has_gaps(ds):
+    gap = ds[["diffraction"]].copy(deep=True)
+    gap.position_x.values = np.where(np.arange(40) == 3, np.nan, gap.position_x.values)
+    merged = xr.merge([gap, ds[["diffraction"]]], compat="no_conflicts", join="exact")
+    np.testing.assert_array_equal(merged.position_x.data.magnitude, ds.position_x.values)
+    gap = gap.assign_coords(position_x=gap.position_x * 2)
+    with pytest.raises(xr.MergeError, match="position_x"):
+        xr.merge([gap, ds[["diffraction"]]], compat="no_conflicts", join="exact")
+
+
+def test_further_dimensions_change_nothing_else(ds):
+    plain = ds.position_x.pint.dequantify()
+    assert plain.expand_dims("q").attrs == plain.attrs
+    wide = ds.position_x.variable.set_dims(("q", "position"), (2, 40))
+    assert isinstance(wide, UnitVariable)
+    assert wide.attrs == ds.position_x.attrs
+    assert ds.object_x.variable.set_dims(("object_x",)).equals(ds.object_x.variable)
+
+
+def test_css_pixels_and_bare_numbers_do_not_combine(ds):
+    for combine in (
+        lambda: ds.position_x + Q(1, "px"),
+        lambda: ds.object_x > Q(1, "px"),
+        lambda: Q(1, "px") + ds.position_x,
+    ):
+        with pytest.raises(UnitError, match="CSS pixel"):
+            combine()
+    with pytest.raises(UnitError, match=r"position_x.*no unit"):
+        ds.where(ds.position_x > 1e-7, drop=True)
+    assert (ds.position_x > 0).any()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import copy
 import pickle
+import re
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -395,11 +396,13 @@ OPERATIONS: dict[str, list[Operation]] = {
             "`ptyxr.interp`",
             lambda d: d.ptyxr.interp(object_x=label(d, slice(2, 5)) * 1.01),
             own=True,
+            moved=True,
         ),
         operation(
             "`ptyxr.interp_like`",
             lambda d: d.ptyxr.interp_like(d.isel(object_x=slice(2, 9, 2))),
             own=True,
+            moved=True,
         ),
         operation("`differentiate`", lambda d: d.differentiate("object_x")),
         operation("`integrate`", lambda d: d.integrate("object_x")),
@@ -531,6 +534,10 @@ class Outcome:
     warned: bool = False
 
 
+#: An error of xarray or pint says why if it tells of units, Quantities or indexes.
+WORDS = re.compile(r"[Qq]uantit|unit|index", re.IGNORECASE)
+
+
 def is_quantity(data: Any) -> bool:
     return isinstance(data, pint.Quantity)
 
@@ -591,9 +598,9 @@ def outcome(op: Operation, ds: xr.Dataset, folder: Path, library: str) -> Outcom
             after = op.run(ds, folder)
         # Whatever it raises is what a user meets.
         except Exception as error:  # noqa: BLE001
-            dumb = (AssertionError, AttributeError, KeyError, NotImplementedError)
-            kind = BROKEN if isinstance(error, dumb) else REFUSED
-            return Outcome(kind, (type(error).__name__,))
+            said = " ".join(map(str, (error, *getattr(error, "exceptions", ()))))
+            in_words = isinstance(error, ptyxr.errors.PtyxrError) or WORDS.search(said)
+            return Outcome(REFUSED if in_words else BROKEN, (type(error).__name__,))
     stripped = any("strip" in str(warning.message) for warning in caught)
     if after is None:
         return Outcome(WARNED if stripped else NUMBERS, warned=stripped)
@@ -610,6 +617,48 @@ def outcome(op: Operation, ds: xr.Dataset, folder: Path, library: str) -> Outcom
         if kind in found:
             return Outcome(kind, tuple(sorted(found[kind])), stripped)
     return Outcome(WARNED if stripped else KEPT, warned=stripped)
+
+
+def bare(ds: xr.Dataset) -> xr.Dataset:
+    """Return the dataset without units, on indexes of xarray's own."""
+    plain = ds.ptyxr.dequantify()
+    axes = [name for name in plain.xindexes if name in plain.dims]
+    plain = plain.drop_indexes(axes)
+    for name in axes:
+        plain = plain.set_xindex(name)
+    return plain.drop_attrs()
+
+
+def unlike_bare(op: Operation, ds: xr.Dataset, folder: Path) -> list[str]:
+    """Return the coordinates that an operation leaves out, or with other numbers than bare ones.
+
+    Where the operation needs units, there is nothing to compare with.
+    """
+    with warnings.catch_warnings(), xr.set_options(use_new_combine_kwarg_defaults=True):
+        warnings.simplefilter("ignore")
+        try:
+            expected = op.run(bare(ds), folder)
+        except Exception:  # noqa: BLE001
+            return []
+        try:
+            found = op.run(ds, folder)
+        except Exception:  # noqa: BLE001
+            return []
+    if expected is None:
+        return []
+    there, wrong = _of(found), []
+    for name, variable in _of(expected).items():
+        if name not in UNITS or name not in ds.variables:
+            continue
+        if name not in there:
+            wrong.append(f"{name} is gone")
+            continue
+        kind, unit, numbers = seen(there[name])
+        own = seen(ds.variables[name])[1]
+        values = Q(numbers, unit).to(own).magnitude if kind != LOST else numbers
+        if not np.allclose(values, variable.values, rtol=1e-9, atol=0, equal_nan=True):
+            wrong.append(str(name))
+    return wrong
 
 
 def measure(folder: Path, library: str, states: list[tuple[str, str]]) -> dict[str, list[Outcome]]:

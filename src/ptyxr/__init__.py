@@ -52,7 +52,8 @@ def __getattr__(name: str) -> Any:
     if name == "ureg":
         import pint
 
-        from ptyxr.units import offer_context, register_pint_accessor
+        from ptyxr.contexts import offer_context
+        from ptyxr.units import register_pint_accessor
 
         # It also makes scalar Quantities arrays, which xarray needs to take them as coordinates.
         register_pint_accessor()

@@ -61,12 +61,21 @@ class PtyxrDatasetAccessor:
         Raises
         ------
         UnitError
-            If a coordinate of the data model has a unit that pint does not know, or the CSS pixel.
+            If a coordinate of the data model has lost its unit, or has one that pint does not know,
+            or the CSS pixel.
         """
         return quantify(self._ds)
 
     def dequantify(self) -> xr.Dataset:
-        """Return the dataset with coordinates as plain numbers, units in ``units`` attributes."""
+        """Return the dataset as plain numbers, units in ``units`` attributes, for other libraries.
+
+        Coordinates, and data variables that are Quantities.
+
+        Raises
+        ------
+        UnitError
+            If a coordinate of the data model has lost its unit, or has one that ptyxr refuses.
+        """
         return dequantify(self._ds)
 
     # The frame
@@ -272,7 +281,8 @@ class PtyxrDatasetAccessor:
         Parameters
         ----------
         other : xarray.Dataset or xarray.DataArray
-            Its pixel axes are taken, those that both have; in any unit of length.
+            The axes of its object and its probe are taken, those that both have; in any unit of
+            length.
         method : str, default: "linear"
             As xarray's ``Dataset.interp`` has it.
 
@@ -289,7 +299,6 @@ class PtyxrDatasetAccessor:
         """
         from ptyxr.resampling import interp_like
 
-        other = other.coords.to_dataset() if isinstance(other, xr.DataArray) else other
         return interp_like(self._ds, other, method=method)
 
     # Optics
@@ -582,7 +591,6 @@ class PtyxrDataArrayAccessor:
         """Return the array on the pixels of another, as ``ds.ptyxr.interp_like`` does."""
         from ptyxr.resampling import interp_like
 
-        other = other.coords.to_dataset() if isinstance(other, xr.DataArray) else other
         return through_dataset(self._array, interp_like, other, method=method)
 
     def amplitude(self) -> xr.DataArray:

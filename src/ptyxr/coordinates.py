@@ -11,7 +11,14 @@ from ptyxr.carried import data_of, has_quantity, variable_numbers, variable_unit
 from ptyxr.errors import GridError, MissingDataError, UnitError
 from ptyxr.indexes import GridIndex, PointIndex, UnitIndex
 from ptyxr.model import AXES, SCHEMA
-from ptyxr.units import METER_PER_PIXEL, canonical, convert_scalar, is_current, is_quantity
+from ptyxr.units import (
+    METER_PER_PIXEL,
+    canonical,
+    convert_scalar,
+    is_current,
+    is_quantity,
+    spelling,
+)
 from ptyxr.variables import UnitVariable, unit_variable
 
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "axis",
     "dequantify",
+    "is_coordinate",
     "magnitude",
     "quantify",
     "replace_coordinates",
@@ -137,25 +145,32 @@ def _pitch(ds: Dataset, name: str, unit: str) -> float | None:
 
 
 def replace_coordinates(
-    ds: Dataset, variables: Mapping[str, Variable], indexes: Mapping[str, Index] | None = None
+    ds: Dataset,
+    variables: Mapping[Any, Variable],
+    indexes: Mapping[Any, Index] | None = None,
 ) -> Dataset:
     """Return the dataset with other coordinates, keeping their class and their indexes.
 
     Parameters
     ----------
     ds : Dataset
-    variables : mapping of str to Variable
+    variables : mapping of hashable to Variable
         Coordinates without an index.
-    indexes : mapping of str to Index, optional
+    indexes : mapping of hashable to Index, optional
         Indexes of one coordinate each, from which these are made: pixel axes.
     """
     made: dict[Hashable, Variable] = dict(variables.items())
+    for name in (*variables, *(indexes or {})):
+        if isinstance(ds.xindexes.get(name), PandasMultiIndex):
+            raise GridError(
+                "the labels are stacked", key=str(name), remedy="ds.unstack() them first"
+            )
     for name, index in (indexes or {}).items():
         old = ds.variables.get(name)
         if old is None and name in SCHEMA:
             old = Variable((), 0, {"long_name": SCHEMA[name].long_name})
         made.update(index.create_variables(None if old is None else {name: old}))
-    made_indexes: dict[str, Index] = dict(indexes or {})
+    made_indexes: dict[Hashable, Index] = dict(indexes or {})
     for name in variables:
         # An index on positions goes along with them.
         old_index = ds.xindexes.get(name)
@@ -167,7 +182,7 @@ def replace_coordinates(
             {n: made.get(n, ds.variables[n]) for n in names}, options={}
         )
         made.update(new.create_variables({n: made.get(n, ds.variables[n]) for n in names}))
-        made_indexes.update({str(n): new for n in names})
+        made_indexes.update(dict.fromkeys(names, new))
     return ds.assign_coords(Coordinates(made, indexes=made_indexes))
 
 
@@ -177,7 +192,7 @@ def _is_restored(variable: Variable) -> bool:
     return isinstance(variable, UnitVariable) and is_quantity(data) and is_current(data)
 
 
-def _has_unit(name: str, variable: Variable) -> bool:
+def _has_unit(name: Hashable, variable: Variable) -> bool:
     """Tell whether a coordinate carries a unit.
 
     Raises
@@ -188,12 +203,12 @@ def _has_unit(name: str, variable: Variable) -> bool:
     if has_quantity(variable):
         return True
     number = variable.dtype.kind in "fiu"
-    if number and "units" not in variable.attrs and name in SCHEMA and SCHEMA[name].unit:
-        variable_unit(variable, name)
+    if number and "units" not in variable.attrs and name in SCHEMA and SCHEMA[str(name)].unit:
+        variable_unit(variable, str(name))
     return number and "units" in variable.attrs
 
 
-def _index_with_unit(obj: Dataset, name: str) -> Index | None:
+def _index_with_unit(obj: Dataset, name: Hashable) -> Index | None:
     """Return an index that knows units for a coordinate, or None where it is to have none."""
     old = obj.xindexes.get(name)
     if isinstance(old, GridIndex):
@@ -203,10 +218,16 @@ def _index_with_unit(obj: Dataset, name: str) -> Index | None:
     variable = obj.variables[name]
     if name in AXES and variable.dims == (name,):
         try:
-            return axis(obj, name).with_quantities(True)
+            return axis(obj, str(name)).with_quantities(True)
         except GridError:
             pass  # interpolated onto an uneven axis
     return None if old is None else UnitIndex.from_variables({name: variable}, options={})
+
+
+def _is_ours_to_change(index: Index | None) -> bool:
+    """Tell whether an index is one that xarray or pint-xarray makes by itself, or ours."""
+    known = index is None or isinstance(index, _OWN) or type(index) is PandasIndex
+    return known or type(index).__name__ == "PintIndex"
 
 
 def quantify(obj: Dataset) -> Dataset:
@@ -214,24 +235,25 @@ def quantify(obj: Dataset) -> Dataset:
 
     Units are taken from ``units`` attributes, or from dask arrays of Quantities. What is not of
     the model and carries no unit stays as it is, and so do coordinates whose unit pint does not
-    know, and those of dimensions that are stacked. Data are not touched. A pixel axis becomes a
-    grid again; other labels get an index of their own unit. Idempotent.
+    know, those of dimensions that are stacked, and those of indexes that someone else has set. Data
+    are not touched. A pixel axis becomes a grid again; other labels get an index of their own unit.
+    Idempotent.
 
     Raises
     ------
     UnitError
         If a coordinate of the model has lost its unit, or carries one that ptyxr refuses.
     """
-    variables: dict[str, Variable] = {}
-    indexes: dict[str, Index] = {}
-    for name in map(str, obj.coords):
+    variables: dict[Hashable, Variable] = {}
+    indexes: dict[Hashable, Index] = {}
+    for name in obj.coords:
         variable, index = obj.variables[name], obj.xindexes.get(name)
-        if not _has_unit(name, variable) or isinstance(index, PandasMultiIndex):
+        if not _is_ours_to_change(index) or not _has_unit(name, variable):
             continue
         if _is_restored(variable) and (index is None or isinstance(index, _OWN)):
             continue
         try:
-            unit = unit_of(obj, name)
+            unit = variable_unit(variable, str(name))
         except UnitError:
             if name in SCHEMA:
                 raise
@@ -241,7 +263,7 @@ def quantify(obj: Dataset) -> Dataset:
             continue
         variables[name] = unit_variable(
             variable.dims,
-            magnitude(obj, name),
+            variable_numbers(variable, str(name)),
             unit,
             variable.attrs,
             quantified=True,
@@ -251,45 +273,64 @@ def quantify(obj: Dataset) -> Dataset:
 
 
 def dequantify(obj: Dataset) -> Dataset:
-    """Return the dataset with coordinates as plain numbers, units as attributes; idempotent.
+    """Return the dataset as plain numbers, units as attributes; idempotent.
+
+    Coordinates, and data variables that are Quantities: what other libraries store.
 
     Raises
     ------
     UnitError
         If a coordinate of the model has lost its unit, or carries one that ptyxr refuses.
     """
-    variables: dict[str, Variable] = {}
-    indexes: dict[str, Index] = {}
-    for name in map(str, obj.coords):
+    variables: dict[Hashable, Variable] = {}
+    indexes: dict[Hashable, Index] = {}
+    for name in obj.coords:
         variable, index = obj.variables[name], obj.xindexes.get(name)
         if not _has_unit(name, variable):
             continue
-        if name in SCHEMA and SCHEMA[name].unit:
-            unit_of(obj, name)
+        if name in SCHEMA and SCHEMA[str(name)].unit:
+            variable_unit(variable, str(name))
         if isinstance(index, GridIndex):
             if index.quantified or has_quantity(variable):
                 indexes[name] = index.with_quantities(False)
         elif has_quantity(variable):
-            plain = unit_variable(
-                variable.dims,
-                magnitude(obj, name),
-                unit_of(obj, name),
-                variable.attrs,
-                quantified=False,
-                encoding=variable.encoding,
-            )
+            plain = _plain(variable, str(name))
             if index is None or isinstance(index, PointIndex):
                 variables[name] = plain
             elif name in AXES and variable.dims == (name,) and not isinstance(index, UnitIndex):
-                indexes[name] = axis(obj, name).with_quantities(False)
+                indexes[name] = axis(obj, str(name)).with_quantities(False)
             else:
                 indexes[name] = PandasIndex.from_variables({name: plain}, options={})
-    return replace_coordinates(obj, variables, indexes)
+    plain_data = {
+        name: _plain(array.variable, str(name))
+        for name, array in obj.data_vars.items()
+        if is_quantity(data_of(array.variable))
+    }
+    return replace_coordinates(obj.assign(plain_data), variables, indexes)
+
+
+def _plain(variable: Variable, name: str) -> Variable:
+    data: Any = data_of(variable)
+    numbers = data.magnitude if is_quantity(data) else variable_numbers(variable, name)
+    attrs = {
+        **variable.attrs,
+        "units": spelling(data) if is_quantity(data) else variable_unit(variable, name),
+    }
+    return Variable(variable.dims, numbers, attrs, variable.encoding)
+
+
+def is_coordinate(array: DataArray) -> bool:
+    """Tell whether an array is its own coordinate; what was computed of it has its name too."""
+    if array.name not in array.coords:
+        return False
+    coordinate, mine = array.coords[array.name].variable, array.variable
+    units = [spelling(data_of(v)) if has_quantity(v) else None for v in (coordinate, mine)]
+    return units[0] == units[1] and coordinate.equals(mine)
 
 
 def through_dataset(array: DataArray, function: Any, *args: Any, **kwargs: Any) -> DataArray:
     """Apply a function of datasets to a DataArray, be it a coordinate itself."""
-    if array.name in array.coords:
+    if is_coordinate(array):
         return function(array.coords.to_dataset(), *args, **kwargs)[array.name]  # type: ignore[no-any-return]
     name = "__array__"
     return function(array.to_dataset(name=name), *args, **kwargs)[name].rename(array.name)  # type: ignore[no-any-return]

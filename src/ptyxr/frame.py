@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from xarray import DataArray, Dataset, Variable
@@ -12,15 +12,17 @@ from xarray import DataArray, Dataset, Variable
 from ptyxr.carried import data_of
 from ptyxr.coordinates import (
     axis,
+    is_coordinate,
     magnitude,
+    quantify,
     replace_coordinates,
     scalar,
     through_dataset,
     unit_of,
 )
-from ptyxr.errors import MissingDataError, UnitError
+from ptyxr.errors import GridError, MissingDataError, UnitError
 from ptyxr.grids import TOLERANCE, Grid
-from ptyxr.indexes import UnitIndex
+from ptyxr.indexes import GridIndex, UnitIndex
 from ptyxr.model import AXES, POSITIONS, SCHEMA, axes_of
 from ptyxr.units import (
     METER,
@@ -35,15 +37,13 @@ from ptyxr.units import (
 )
 from ptyxr.variables import PIXEL_NUMBERS, unit_variable
 
-if TYPE_CHECKING:
-    from ptyxr.indexes import GridIndex
-
 __all__ = [
     "assign_pixel_size",
     "kept_pixel_numbers",
     "pixel_length",
     "positions_in_pixels",
     "shift",
+    "sizes_of_axes",
     "to",
 ]
 
@@ -230,7 +230,8 @@ def _convert_values(ds: Dataset, name: str, size_axis: str, target: str) -> np.n
 def to(ds: Dataset, unit: object) -> Dataset:
     """Return the dataset with positions and pixel axes in another unit; see the accessor."""
     target = _length_or_pixel(unit)
-    variables: dict[str, Variable] = {}
+    _no_renamed_axis(ds)
+    variables: dict[str, Variable] = sizes_of_axes(ds) if target == PIXEL else {}
     indexes: dict[str, GridIndex] = {}
     for name in AXES:
         if name not in ds.variables:
@@ -247,7 +248,43 @@ def to(ds: Dataset, unit: object) -> Dataset:
         if name in ds.variables and unit_of(ds, name) != target:
             size_axis = object_axis(name)
             variables[name] = _converted_coordinate(ds, name, size_axis, target)
-    return replace_coordinates(ds, variables, indexes)
+    converted = replace_coordinates(ds, variables, indexes)
+    return quantify(converted) if quantified(ds) else converted
+
+
+def _no_renamed_axis(ds: Dataset) -> None:
+    """Refuse to move or convert a part of the frame only, and an axis by another name not."""
+    for name, index in ds.xindexes.items():
+        if isinstance(index, GridIndex) and name not in AXES:
+            raise GridError(
+                "an axis has another name than the model's, and would stay behind",
+                key=str(name),
+                expected=f"one of {', '.join(AXES)}",
+                remedy=f"Rename it back first: ds.rename({name!r}='object_x')",
+            )
+
+
+def sizes_of_axes(ds: Dataset) -> dict[str, Variable]:
+    """Return the pixel sizes that the axes have and their scalars tell otherwise."""
+    sizes: dict[str, Variable] = {}
+    for name, one in AXES.items():
+        if one.pixel_size not in ds.variables or ds.variables[one.pixel_size].ndim:
+            continue
+        index = ds.xindexes.get(name)
+        if not isinstance(index, GridIndex):
+            continue
+        size, told = pixel_length(ds, name), _told(ds, name)
+        if size and size != told and _no_multiple(size, told, index):
+            sizes[one.pixel_size] = make_scalar(one.pixel_size, size, quantified=quantified(ds))
+    return sizes
+
+
+def _no_multiple(size: float, told: float | None, index: GridIndex) -> bool:
+    """Tell whether an axis has pixels of its own, rather than every second or third of the told."""
+    if not told or not math.isfinite(told):
+        return True
+    ratio = size / told
+    return round(ratio) < 1 or abs(ratio - round(ratio)) * index.grid.size > TOLERANCE
 
 
 def to_array(array: DataArray, unit: object) -> DataArray:
@@ -255,7 +292,7 @@ def to_array(array: DataArray, unit: object) -> DataArray:
     converted = through_dataset(array, to, unit)
     data = data_of(array.variable)
     target = _length_or_pixel(unit)
-    if array.name in array.coords or not is_quantity(data) or target == PIXEL:
+    if is_coordinate(array) or not is_quantity(data) or target == PIXEL:
         return converted
     source = canonical(data, str(array.name))
     try:
@@ -321,6 +358,7 @@ def _offset(value: object, name: str) -> tuple[float, str]:
 
 def shift(ds: Dataset, *, x: object = None, y: object = None) -> Dataset:
     """Return the dataset with its whole frame moved; see the accessor's method of this name."""
+    _no_renamed_axis(ds)
     for name, value in (("x", x), ("y", y)):
         if value is None:
             continue

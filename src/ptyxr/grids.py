@@ -115,7 +115,8 @@ def fit(labels: np.ndarray, pitch: float | None, unit: str, name: str) -> tuple[
     if labels.size == 0 or not np.isfinite(labels).all():
         raise GridError("the labels are no pixel axis", key=name, found=f"{labels.size} labels")
     steps = np.abs(np.diff(labels))
-    mean = abs(float(labels[-1] - labels[0])) / (labels.size - 1) if labels.size > 1 else 0.0
+    # From the lowest to the highest: the labels may be rolled.
+    mean = float(labels.max() - labels.min()) / (labels.size - 1) if labels.size > 1 else 0.0
     for candidate in (pitch, mean):
         if not candidate:
             continue

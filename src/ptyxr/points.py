@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ptyxr.errors import MissingDataError, PtyxrError, UnitError
+from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError, UnitError, warn
 from ptyxr.indexes import PointIndex
-from ptyxr.units import parse
+from ptyxr.units import is_quantity, parse
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -44,7 +44,7 @@ def _place(index: PointIndex, x: object, y: object) -> np.ndarray:
             key=error.key,
             found=error.found,
             expected=error.expected,
-            remedy=error.remedy or "ds.ptyxr.to(...) brings positions to another unit",
+            remedy=error.remedy or f"Give it in a unit that converts to {index.unit}",
         ) from error
     return np.array(place)
 
@@ -53,7 +53,7 @@ def nearest(ds: Dataset, x: object, y: object) -> Dataset:
     """Return the scan point nearest to a place; see the accessor's method of this name."""
     index = _points(ds)
     _, found = index.tree.query(_place(index, x, y))
-    return ds.isel(position=int(found))
+    return ds.isel({index.dim: int(found)})
 
 
 def within(ds: Dataset, x: object, y: object, radius: object) -> Dataset:
@@ -65,7 +65,7 @@ def within(ds: Dataset, x: object, y: object, radius: object) -> Dataset:
     if not len(index.points):
         return ds
     found = index.tree.query_ball_point(_place(index, x, y), reach)
-    return ds.isel(position=np.sort(np.asarray(found, dtype=np.int64)))
+    return ds.isel({index.dim: np.sort(np.asarray(found, dtype=np.int64))})
 
 
 def _numbers(ds: Dataset, name: str) -> np.ndarray:
@@ -75,7 +75,16 @@ def _numbers(ds: Dataset, name: str) -> np.ndarray:
             key=NUMBER,
             remedy="Number the points: ds.assign_coords(position_index=('position', numbers))",
         )
-    numbers = np.asarray(ds.variables[NUMBER].values)
+    numbers = ds.variables[NUMBER].data
+    if getattr(numbers, "dtype", np.dtype(object)).kind not in "iu" or is_quantity(numbers):
+        raise InvalidDataError(
+            f"the numbers of dataset {name} are no integers",
+            key=NUMBER,
+            found=f"{type(numbers).__name__} of {getattr(numbers, 'dtype', None)}",
+        )
+    # As Python's own integers, of whatever width and sign, they compare exactly.
+    numbers = np.asarray(numbers)
+    numbers = numbers.astype(object) if numbers.dtype == np.uint64 else numbers.astype(np.int64)
     values, counts = np.unique(numbers, return_counts=True)
     if (counts > 1).any():
         raise PtyxrError(
@@ -107,8 +116,15 @@ def match_positions(a: Dataset, b: Dataset) -> tuple[Dataset, Dataset]:
     ------
     MissingDataError
         If one has no ``position_index``.
+    InvalidDataError
+        If the numbers are no integers.
     PtyxrError
         If a number occurs twice in one.
+
+    Warns
+    -----
+    UserWarning
+        If they have no number in common.
 
     Examples
     --------
@@ -121,5 +137,11 @@ def match_positions(a: Dataset, b: Dataset) -> tuple[Dataset, Dataset]:
     """
     first, second = _numbers(a, "a"), _numbers(b, "b")
     _, at_a, at_b = np.intersect1d(first, second, assume_unique=True, return_indices=True)
+    if not at_a.size and first.size and second.size:
+        warn(
+            "the two scans have no position_index in common, and nothing is paired. Number their "
+            "points alike: ds.assign_coords(position_index=('position', numbers)).",
+        )
     order = np.argsort(at_a)
-    return a.isel(position=at_a[order]), b.isel(position=at_b[order])
+    (dim_a,), (dim_b,) = a.variables[NUMBER].dims, b.variables[NUMBER].dims
+    return a.isel({dim_a: at_a[order]}), b.isel({dim_b: at_b[order]})

@@ -31,7 +31,6 @@ __all__ = [
     "convert_scalar",
     "is_current",
     "is_quantity",
-    "offer_context",
     "parse",
     "pixel_size",
     "quantity",
@@ -43,7 +42,6 @@ __all__ = [
 PIXEL: Final = "pixel"
 METER: Final = "meter"
 METER_PER_PIXEL: Final = "meter / pixel"
-_CONTEXT: Final = "ptychography"
 
 #: The long names of units by what they are made of: pint takes its time to put them together.
 _SPELLINGS: Final[dict[Any, str]] = {}
@@ -105,6 +103,12 @@ def _parse_unit(text: str, name: str | None = None) -> Any:
     return unit
 
 
+def _underlying() -> Any:
+    """Return the registry behind the application's, which is one object for ever."""
+    proxy: Any = registry()
+    return proxy.get()
+
+
 # The registry is part of what is remembered: the application's can be replaced.
 @lru_cache(maxsize=512)
 def _canonical(_registry: object, text: str) -> str:
@@ -140,7 +144,7 @@ def canonical(unit: object, name: str | None = None) -> str:
     """
     if isinstance(unit, str):
         try:
-            return _canonical(registry(), unit)
+            return _canonical(_underlying(), unit)
         except UnitError:
             return f"{_parse_unit(unit, name):D}"
     unit = getattr(unit, "units", unit)
@@ -152,7 +156,7 @@ def canonical(unit: object, name: str | None = None) -> str:
 
 def _factor(source: str, target: str) -> float:
     """Return the number that values in `source` are multiplied with to be in `target`."""
-    return _factor_in(registry(), source, target)
+    return _factor_in(_underlying(), source, target)
 
 
 @lru_cache(maxsize=512)
@@ -175,19 +179,34 @@ def _own_registry() -> Any:
 
 
 def _ratio(registry: Any, source: str, target: str) -> float:
-    from pint import DimensionalityError, OffsetUnitCalculusError
+    # cf_xarray.units takes C, the coulomb of the electron volt, for the degree Celsius. Units that
+    # pint defines mean what pint says, whoever has replaced the registry.
+    found = _root_ratio(registry, source, target)
+    if found is None:
+        found = _root_ratio(_own_registry(), source, target)
+    if found is not None:
+        return found
+    raise UnitError(
+        "these units do not convert into each other by a factor", found=source, expected=target
+    )
+
+
+def _root_ratio(registry: Any, source: str, target: str) -> float | None:
+    """Return the ratio of two units by their definitions; None where it is no number.
+
+    ``registry.convert`` would heed the context that some thread has entered, and a temperature has
+    an offset beside its factor.
+    """
+    from pint.errors import PintError
 
     try:
-        return float(registry.convert(1.0, source, target))
-    except (DimensionalityError, OffsetUnitCalculusError) as error:
-        # cf_xarray.units takes C, the coulomb of the electron volt, for the degree Celsius. Units
-        # that pint defines mean what pint says, whoever has replaced the registry.
-        try:
-            return float(_own_registry().convert(1.0, source, target))
-        except Exception:  # noqa: BLE001  (the first error tells)
-            raise UnitError(
-                "these units do not convert into each other", found=source, expected=target
-            ) from error
+        units = registry.Unit(source), registry.Unit(target)
+        if not all(registry.Quantity(1, unit)._is_multiplicative for unit in units):  # noqa: SLF001
+            return None
+        factor, root = registry.get_root_units(units[0] / units[1])
+    except PintError:
+        return None
+    return float(factor) if root.dimensionless else None
 
 
 def convert_scalar(value: float, source: str, target: str) -> float:
@@ -384,43 +403,3 @@ def pixel_size(value: object, name: str) -> tuple[float, float]:
     else:
         pair = (value, value)
     return _one_pixel_size(pair[0], name), _one_pixel_size(pair[1], name)
-
-
-def offer_context() -> None:
-    """Have the application registry know the context "ptychography": pixels as lengths.
-
-    ptyxr itself never enters it: a context that is entered holds for the whole process, and threads
-    that convert with other pixel sizes take each other's.
-
-    Examples
-    --------
-    >>> import ptyxr
-    >>> with ptyxr.ureg.context("ptychography", pixel_size="50 nm"):
-    ...     ptyxr.ureg.Quantity(3.0, "pixel").to("um")
-    <Quantity(0.15, 'micrometer')>
-    """
-    import pint
-
-    current = registry()
-    if _CONTEXT in current._contexts:  # noqa: SLF001  (there is no other way to ask)
-        return
-
-    def per_pixel(registry: Any, size: object) -> Any:
-        if size is None:
-            raise UnitError(
-                "the context needs the size of a pixel",
-                key="pixel_size",
-                remedy=f"ureg.context({_CONTEXT!r}, pixel_size='50 nm')",
-            )
-        return registry.Quantity(_one_pixel_size(size, "pixel_size"), METER_PER_PIXEL)
-
-    def to_length(ureg: Any, value: Any, **parameters: Any) -> Any:
-        return value * per_pixel(ureg, parameters["pixel_size"])
-
-    def to_pixels(ureg: Any, value: Any, **parameters: Any) -> Any:
-        return value / per_pixel(ureg, parameters["pixel_size"])
-
-    context = pint.Context(_CONTEXT, defaults={"pixel_size": None})
-    context.add_transformation("[printing_unit]", "[length]", to_length)
-    context.add_transformation("[length]", "[printing_unit]", to_pixels)
-    current.add_context(context)

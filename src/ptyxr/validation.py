@@ -193,7 +193,7 @@ def _check_axis(ds: Dataset, name: str, findings: Findings) -> None:
             f"it is not the distance of the labels of {name!r}, which counts",
             found=f"{size!r} m/pixel",
             expected=f"{pitch!r} m/pixel",
-            remedy="ds.ptyxr.assign_pixel_size() brings them together",
+            remedy=f"ds.assign_coords({told}=Q({pitch!r}, 'm/pixel')) brings them together",
         )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from xarray import IndexVariable, Variable
+from xarray.core import duck_array_ops
 from xarray.core.indexing import ExplicitlyIndexed
 
 from ptyxr.carried import data_of
@@ -33,7 +34,14 @@ from ptyxr.units import (
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["PIXEL_NUMBERS", "AxisVariable", "UnitVariable", "unit_variable"]
+__all__ = [
+    "PIXEL_NUMBERS",
+    "AxisVariable",
+    "UnitVariable",
+    "read_only",
+    "same_numbers",
+    "unit_variable",
+]
 
 #: Key of a position's encoding for the pixel numbers that it came with.
 PIXEL_NUMBERS = "pixel_numbers"
@@ -149,6 +157,8 @@ class UnitVariable(Variable):
 
     @values.setter
     def values(self, values: Any) -> None:
+        if is_quantity(self._data) and not is_quantity(values):
+            values = quantity(values, spelling(self._data))
         self.data = values
 
     @property
@@ -182,13 +192,30 @@ class UnitVariable(Variable):
         made = UnitVariable if is_quantity(data_of(result)) else Variable
         return made(result.dims, data_of(result), attrs, fastpath=True)
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._check_writeable()
+        super().__setitem__(key, value)  # type: ignore[no-untyped-call]
+
+    def _check_writeable(self) -> None:
+        data: Any = self._data
+        if is_quantity(data) and not data.magnitude.flags.writeable:
+            raise UnitError(
+                "the labels of an index are not changed in place",
+                key=_name(self),
+                remedy="Assign others: ds.assign_coords(name=...), or move all with "
+                "ds.ptyxr.shift(...)",
+            )
+
     def _binary_op(self, other: Any, f: Any, reflexive: bool = False) -> Any:
+        _no_css_pixel_beside(self, other)
         try:
             return self._of(super()._binary_op(other, f, reflexive))  # type: ignore[no-untyped-call]
         except (TypeError, ValueError) as error:
             raise _explained(error, self, other) from error
 
     def _inplace_binary_op(self, other: Any, f: Any) -> Any:
+        self._check_writeable()
+        _no_css_pixel_beside(self, other)
         try:
             return super()._inplace_binary_op(other, f)  # type: ignore[no-untyped-call]
         except (TypeError, ValueError) as error:
@@ -198,31 +225,32 @@ class UnitVariable(Variable):
         return self._of(super()._unary_op(*args, **kwargs))  # type: ignore[no-untyped-call]
 
     def set_dims(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the coordinate with further dimensions, its unit and its class."""
-        return self._of(super().set_dims(*args, **kwargs))  # type: ignore[no-untyped-call]
+        """Return the coordinate with further dimensions, and all that it has."""
+        new = super().set_dims(*args, **kwargs)  # type: ignore[no-untyped-call]
+        kind = type(self) if new.dims == self.dims else UnitVariable
+        return kind(new.dims, data_of(new), self.attrs, self._encoding, fastpath=True)
 
-    def equals(self, other: Any, *args: Any, **kwargs: Any) -> bool:
+    def equals(self, other: Any, equiv: Any = duck_array_ops.array_equiv) -> bool | None:
         """Tell whether two coordinates are equal: by their numbers in one unit."""
         other = getattr(other, "variable", other)
         theirs = data_of(other) if isinstance(other, Variable) else None
         mine: Any = self._data
         if theirs is None or not (is_quantity(mine) and is_quantity(theirs)):
-            return bool(super().equals(other, *args, **kwargs))  # type: ignore[no-untyped-call]
+            return super().equals(other, equiv)  # type: ignore[no-untyped-call,no-any-return]
         if (self.dims, self.shape) != (other.dims, other.shape):
             return False
-        units = spelling(mine), spelling(theirs)
-        try:
-            values = convert(theirs.magnitude, units[1], units[0])
-        except UnitError:
-            return False
-        # A conversion there and back is good to an ulp or two.
-        rounding = 0.0 if units[0] == units[1] else 1e-15
-        return self._same(mine.magnitude, values, rounding)
+        if equiv is duck_array_ops.lazy_array_equiv and mine is not theirs:
+            return None  # xarray asks what needs no look at the numbers, and asks again
+        a, b = mine.magnitude, theirs.magnitude
+        if equiv is duck_array_ops.array_notnull_equiv:
+            there = ~(np.isnan(a) | np.isnan(b))
+            a, b = a[there], b[there]
+        return self._same(a, spelling(mine), b, spelling(theirs))
 
-    def _same(self, mine: np.ndarray, theirs: np.ndarray, rounding: float) -> bool:
-        return bool(np.isclose(mine, theirs, rtol=rounding, atol=0, equal_nan=True).all())
+    def _same(self, mine: np.ndarray, unit: str, theirs: np.ndarray, their_unit: str) -> bool:
+        return same_numbers(mine, unit, theirs, their_unit)
 
-    def broadcast_equals(self, other: Any, *args: Any, **kwargs: Any) -> bool:
+    def broadcast_equals(self, other: Any, *args: Any, **kwargs: Any) -> bool | None:
         """Tell whether two coordinates are equal; what merges datasets asks, so units must fit.
 
         Raises
@@ -241,7 +269,7 @@ class UnitVariable(Variable):
                     found=f"{spelling(self._data)} and {spelling(theirs)}",
                     remedy="Bring both datasets to one unit with ds.ptyxr.to(...)",
                 ) from error
-        return bool(super().broadcast_equals(other, *args, **kwargs))  # type: ignore[no-untyped-call]
+        return super().broadcast_equals(other, *args, **kwargs)  # type: ignore[no-untyped-call,no-any-return]
 
     def to_base_variable(self) -> UnitVariable:
         """Return a copy: xarray asks for plain variables only to be rid of pandas indexes."""
@@ -263,11 +291,47 @@ class AxisVariable(UnitVariable):
 
     __slots__ = ()
 
-    def _same(self, mine: np.ndarray, theirs: np.ndarray, rounding: float) -> bool:
-        if self.size < 2:
-            return super()._same(mine, theirs, rounding)
-        step = np.abs(np.diff(mine)).min()
-        return bool((np.abs(mine - theirs) <= TOLERANCE * step).all())
+    def _same(self, mine: np.ndarray, unit: str, theirs: np.ndarray, their_unit: str) -> bool:
+        step = np.abs(np.diff(mine)).min() if mine.size > 1 else 0.0
+        return same_numbers(mine, unit, theirs, their_unit, slack=TOLERANCE * step)
+
+
+def read_only(labels: np.ndarray) -> np.ndarray:
+    """Return the labels of an index as they are shown: written into, they would part from it."""
+    labels = labels.view()
+    labels.flags.writeable = False
+    return labels
+
+
+def same_numbers(
+    mine: np.ndarray,
+    unit: str,
+    theirs: np.ndarray,
+    their_unit: str,
+    *,
+    slack: float = 0.0,
+    converted: bool = False,
+) -> bool:
+    """Tell whether numbers in two units are equal, NaN in one place too.
+
+    Parameters
+    ----------
+    mine, theirs : ndarray
+        Of one shape.
+    unit, their_unit : str
+        Units in canonical spelling.
+    slack : float
+        By how much they may differ, in `unit`.
+    converted : bool
+        Whether to pardon the rounding of a conversion there and back: some ulp. It is pardoned
+        anyway where the units differ.
+    """
+    try:
+        values = convert(theirs, their_unit, unit)
+    except UnitError:
+        return False
+    rounding = 2e-15 if converted or unit != their_unit else 0.0
+    return bool(np.isclose(mine, values, rtol=rounding, atol=slack, equal_nan=True).all())
 
 
 def _name(variable: Variable) -> str | None:
@@ -277,6 +341,13 @@ def _name(variable: Variable) -> str | None:
         if entry.long_name == long_name:
             return name
     return None if long_name is None else str(long_name)
+
+
+def _no_css_pixel_beside(variable: Variable, other: Any) -> None:
+    """Refuse arithmetic of metres or pixels with pint's "px", which is 0.26 mm."""
+    theirs, mine = getattr(other, "_data", other), data_of(variable)
+    if is_quantity(theirs) and is_quantity(mine) and "css_pixel" not in spelling(mine):
+        canonical(theirs, _name(variable))
 
 
 def _explained(error: Exception, variable: Variable, other: Any) -> Exception:
@@ -297,7 +368,7 @@ def _explained(error: Exception, variable: Variable, other: Any) -> Exception:
             remedy="ds.ptyxr.quantify() brings a dataset to the new one (importing "
             "cf_xarray.units replaces it)",
         )
-    if hasattr(error, "units1"):
+    if hasattr(error, "units1") or "Cannot compare" in str(error):
         return UnitError(
             "these units do not combine",
             key=key,

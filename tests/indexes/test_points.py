@@ -81,6 +81,9 @@ def test_one_point_and_another_dimension_have_none(ds):
 
 def test_the_same_points_in_another_unit_are_equal(ds):
     um = ds.ptyxr.to("um")
+    for other in (um, um.ptyxr.to("m"), ds.copy(deep=True)):
+        assert (ds[["diffraction"]] - other[["diffraction"]]).sizes["position"] == 40
+        assert (other[["diffraction"]] - ds[["diffraction"]]).sizes["position"] == 40
     assert ds.xindexes["position_x"].equals(ds.copy(deep=True).xindexes["position_x"])
     assert not ds.xindexes["position_x"].equals(ds.ptyxr.to("px").xindexes["position_x"])
     assert um.xindexes["position_x"].unit == "micrometer"
@@ -98,11 +101,32 @@ def test_refusals_are_sentences(ds):
         ds.sel(position_x=Q(1, "um"), position_y=Q(1, "pixel"), method="nearest")
     with pytest.raises(KeyError, match="no scan point within"):
         ds.sel(position_x=Q(1, "m"), position_y=Q(1, "m"), method="nearest", tolerance=Q(1, "um"))
-    with pytest.raises(GridError, match="not stacked"):
-        ds.xindexes["position_x"].unstack()
     with pytest.raises(GridError, match="PointIndex is not made by stacking"):
         PointIndex.stack({"a": ds.position_x.variable}, "z")
 
 
 def test_it_shows_itself(ds):
     assert "PointIndex(40 points in meter)" in repr(ds)
+
+
+def test_places_pair_by_the_names_of_their_dimensions(ds):
+    x, y = (
+        xr.DataArray(Q(ds[name].values[:4].reshape(2, 2), "m"), dims=("i", "j"))
+        for name in ("position_x", "position_y")
+    )
+    for other in (y, y.transpose("j", "i")):
+        found = ds.sel(position_x=x, position_y=other, method="nearest").position_index
+        assert found.transpose("i", "j").values.tolist() == [[0, 1], [2, 3]]
+    crossed = ds.sel(position_x=x[0].rename(j="k"), position_y=y[0], method="nearest")
+    assert crossed.position_index.dims == ("k", "j")
+    one = ds.sel(position_x=ds.position_x[5], position_y=y[0], method="nearest")
+    assert one.position_index.dims == ("j",)
+
+
+def test_points_that_are_nowhere(ds):
+    with pytest.raises(KeyError):
+        ds.sel(position_x=Q(np.nan, "um"), position_y=Q(1, "um"), method="nearest")
+    gap = ds.drop_indexes(["position_x", "position_y"]).copy(deep=True)
+    gap.position_x.values = np.where(np.arange(40) == 3, np.nan, gap.position_x.values)
+    gap = gap.ptyxr.index_positions()
+    assert (gap[["diffraction"]] + gap.copy(deep=True)[["diffraction"]]).sizes["position"] == 40

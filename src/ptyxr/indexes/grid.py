@@ -11,8 +11,8 @@ from xarray import Index, IndexSelResult, Variable
 from ptyxr.carried import has_quantity, variable_numbers, variable_unit
 from ptyxr.errors import GridError, UnitError
 from ptyxr.grids import TOLERANCE, Grid, as_array, between, find, fit, tidy
-from ptyxr.indexes.selecting import NoStack, label_numbers, selected_along
-from ptyxr.variables import AxisVariable, unit_variable
+from ptyxr.indexes.selecting import NoStack, check_kinds, label_numbers, selected_along
+from ptyxr.variables import AxisVariable, read_only, unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -103,7 +103,7 @@ class GridIndex(NoStack):
         return {
             self.name: unit_variable(
                 (self.dim,),
-                self.labels,
+                read_only(self.labels),
                 self.grid.unit,
                 None if old is None else old.attrs,
                 quantified=self.quantified,
@@ -213,9 +213,10 @@ class GridIndex(NoStack):
         reach = None if tolerance is None else float(self._magnitude(tolerance))
         found = find(self.grid, self.columns, wanted, nearest=method == "nearest", reach=reach)
         if (found < 0).any():
+            within = " within the tolerance" if method else "; method='nearest' takes the next"
             raise KeyError(
-                f"no pixel of {self.name!r} at {wanted[found < 0].ravel()[:3]} {self.grid.unit}; "
-                f"the axis has {len(self._columns)} of {self.grid}; method='nearest' takes the next"
+                f"no pixel of {self.name!r} at {wanted[found < 0].ravel()[:3]} {self.grid.unit}"
+                f"{within}; the axis has {len(self._columns)} of {self.grid}"
             )
         if hasattr(label, "dims"):
             indexer: Any = Variable(label.dims, found)
@@ -230,8 +231,10 @@ class GridIndex(NoStack):
     def _slice(self, label: slice) -> slice | np.ndarray:
         if label.step is not None:
             raise GridError("a slice of lengths has no step", key=str(self.name), found=label.step)
-        low = None if label.start is None else float(self._magnitude(label.start))
-        high = None if label.stop is None else float(self._magnitude(label.stop))
+        ends = [None if e is None else self._magnitude(e) for e in (label.start, label.stop)]
+        if any(end is not None and end.ndim for end in ends):
+            raise GridError("the ends of a slice are single labels", key=str(self.name))
+        low, high = (None if end is None else float(end) for end in ends)
         return between(self.grid, self._columns, low, high)
 
     def _in_frame_of(self, other: GridIndex) -> np.ndarray | None:
@@ -249,7 +252,11 @@ class GridIndex(NoStack):
             return self.columns
         ends = other.grid.columns(mine.labels(np.array([0, mine.size - 1])))
         whole = np.rint(ends)
-        same_pitch = whole[1] - whole[0] == mine.size - 1
+        same_pitch = (
+            whole[1] - whole[0] == mine.size - 1
+            if mine.size > 1
+            else abs(mine.pitch / other.grid.pitch - 1) <= TOLERANCE
+        )
         if not same_pitch or (np.abs(ends - whole) > TOLERANCE).any():
             return None
         return self.columns + int(whole[0])
@@ -333,7 +340,7 @@ class GridIndex(NoStack):
         positions: Iterable[Iterable[int]] | None = None,
     ) -> Self:
         """Put axes one behind the other, on the grid of the first."""
-        del dim  # the one the axes have
+        check_kinds(indexes, dim)
         first = indexes[0]
         columns = np.concatenate([index.aligned_to(first) for index in indexes])
         if positions is not None:

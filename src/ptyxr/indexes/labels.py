@@ -11,9 +11,9 @@ from xarray.indexes import PandasIndex
 
 from ptyxr.carried import variable_unit
 from ptyxr.errors import UnitError
-from ptyxr.indexes.selecting import NoStack, label_numbers
+from ptyxr.indexes.selecting import NoStack, check_kinds, label_numbers
 from ptyxr.units import convert_decimal
-from ptyxr.variables import unit_variable
+from ptyxr.variables import read_only, unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -70,7 +70,7 @@ class UnitIndex(NoStack):
         return {
             self.name: unit_variable(
                 (self.labels.dim,),
-                np.asarray(self.labels.index, dtype=self.labels.coord_dtype),
+                read_only(np.array(self.labels.index, dtype=self.labels.coord_dtype)),
                 self.unit,
                 None if old is None else old.attrs,
                 quantified=True,
@@ -115,18 +115,17 @@ class UnitIndex(NoStack):
         bare = {name: self._bare(label) for name, label in labels.items()}
         return self.labels.sel(bare, method=method, tolerance=self._bare(tolerance))
 
-    def in_unit(self, unit: str) -> PandasIndex:
-        """Return the index of the bare numbers in another unit.
+    def in_unit(self, unit: str) -> np.ndarray:
+        """Return the labels as numbers in another unit, (n,) float64.
 
         Raises
         ------
         UnitError
             If the units do not convert into each other.
         """
-        if self.unit == unit:
-            return self.labels
+        numbers = np.asarray(self.labels.index, dtype=float)
         try:
-            numbers = convert_decimal(np.asarray(self.labels.index, float), self.unit, unit)
+            return convert_decimal(numbers, self.unit, unit)
         except UnitError as error:
             raise UnitError(
                 "labels in different units do not align",
@@ -134,14 +133,28 @@ class UnitIndex(NoStack):
                 found=f"{self.unit} and {unit}",
                 remedy="Bring both datasets to one unit",
             ) from error
-        return PandasIndex(pd.Index(numbers, name=self.name), self.labels.dim)
+
+    def _of(self, other: UnitIndex) -> PandasIndex:
+        """Return the labels of another index, those that are mine as my very numbers."""
+        if self.unit == other.unit:
+            return other.labels
+        theirs, mine = other.in_unit(self.unit), np.sort(np.asarray(self.labels.index, dtype=float))
+        mine = mine[np.isfinite(mine)]
+        if mine.size:
+            # Converting rounds, by an ulp or some; 1e-12 is far below what anyone measures.
+            right = np.clip(np.searchsorted(mine, theirs), 0, mine.size - 1)
+            left = np.maximum(right - 1, 0)
+            closer = np.abs(mine[left] - theirs) <= np.abs(mine[right] - theirs)
+            nearest = np.where(closer, mine[left], mine[right])
+            theirs = np.where(np.isclose(theirs, nearest, rtol=1e-12, atol=0), nearest, theirs)
+        return PandasIndex(pd.Index(theirs, name=self.name), other.labels.dim)
 
     def equals(self, other: Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
         """Tell whether the labels are equal, in whatever unit of one dimension."""
         if not isinstance(other, UnitIndex):
             return False
         try:
-            return bool(self.labels.equals(other.in_unit(self.unit), exclude=exclude))
+            return bool(self.labels.equals(self._of(other), exclude=exclude))
         except UnitError:
             return False
 
@@ -153,11 +166,11 @@ class UnitIndex(NoStack):
         UnitError
             If their units do not convert into each other.
         """
-        return type(self)(self.labels.join(other.in_unit(self.unit), how), self.unit)
+        return self._replace(self.labels.join(self._of(other), how))
 
     def reindex_like(self, other: Self) -> dict[Hashable, Any]:
         """Return where the labels of another index are in this one, -1 where they are not."""
-        return self.labels.reindex_like(other.in_unit(self.unit))
+        return self.labels.reindex_like(self._of(other))
 
     @classmethod
     def concat(
@@ -166,9 +179,20 @@ class UnitIndex(NoStack):
         dim: Hashable,
         positions: Iterable[Iterable[int]] | None = None,
     ) -> Self:
-        """Put labels one behind the other, in the unit of the first."""
-        unit = indexes[0].unit
-        return cls(PandasIndex.concat([i.in_unit(unit) for i in indexes], dim, positions), unit)
+        """Put labels one behind the other, in the unit of the first.
+
+        Raises
+        ------
+        UnitError
+            If one has no unit, or one that does not convert.
+        """
+        check_kinds(indexes, dim)
+        first = indexes[0]
+        parts = [
+            PandasIndex(pd.Index(index.in_unit(first.unit), name=first.name), index.labels.dim)
+            for index in indexes
+        ]
+        return cls(PandasIndex.concat(parts, dim, positions), first.unit)
 
     def roll(self, shifts: Mapping[Any, int]) -> Self:
         """Roll the labels along their dimension."""

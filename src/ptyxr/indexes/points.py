@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pandas as pd
-from xarray import Index, IndexSelResult, Variable
+from xarray import DataArray, Index, IndexSelResult, Variable, broadcast
 
 from ptyxr.carried import has_quantity, variable_numbers, variable_unit
-from ptyxr.errors import PtyxrError, UnitError
-from ptyxr.indexes.selecting import NoStack, label_numbers, selected_along
+from ptyxr.errors import PtyxrError
+from ptyxr.indexes.selecting import NoStack, check_kinds, label_numbers, selected_along
 from ptyxr.units import convert
-from ptyxr.variables import unit_variable
+from ptyxr.variables import read_only, same_numbers, unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -107,7 +107,7 @@ class PointIndex(NoStack):
             old = (variables or {}).get(name)
             made[name] = unit_variable(
                 (self.dim,),
-                self.points[:, column],
+                read_only(self.points[:, column]),
                 self.unit,
                 None if old is None else old.attrs,
                 quantified=self.quantified,
@@ -146,16 +146,26 @@ class PointIndex(NoStack):
                 "scan points are selected by both coordinates and method='nearest'",
                 found=f"method={method!r}" + (f" without {missing}" if missing else ""),
             )
-        places = [self._magnitude(labels[name], str(name)) for name in self.names]
-        query = np.stack(np.broadcast_arrays(*places), axis=-1)
+        places = [self._place(labels[name], str(name)) for name in self.names]
+        place, other = broadcast(*places)
+        query = np.stack([place.to_numpy(), other.to_numpy()], axis=-1)
         reach = np.inf if tolerance is None else float(self._magnitude(tolerance, "tolerance"))
-        distance, found = self.tree.query(query, distance_upper_bound=np.nextafter(reach, np.inf))
-        if not np.isfinite(distance).all():
+        if np.isfinite(query).all():
+            limit = np.nextafter(reach, np.inf)
+            distance, found = self.tree.query(query, distance_upper_bound=limit)
+        if not np.isfinite(query).all() or not np.isfinite(distance).all():
             raise KeyError(f"no scan point within {reach} {self.unit} of the place selected")
-        label = labels[self.names[0]]
-        if hasattr(label, "dims"):
-            return IndexSelResult({self.dim: Variable(label.dims, np.asarray(found))})
-        return IndexSelResult({self.dim: int(found) if np.ndim(found) == 0 else found})
+        if not any(hasattr(labels[name], "dims") for name in self.names):
+            return IndexSelResult({self.dim: int(found) if np.ndim(found) == 0 else found})
+        beside = {k: v for k, v in place.coords.items() if k not in self.names}
+        return IndexSelResult({self.dim: DataArray(np.asarray(found), beside, place.dims)})
+
+    def _place(self, label: Any, name: str) -> DataArray:
+        """Return labels as numbers, with their dimensions: those without a name pair by place."""
+        numbers = self._magnitude(label, name)
+        dims = getattr(label, "dims", [f"place_{i}" for i in range(numbers.ndim)])
+        coords = {k: v for k, v in getattr(label, "coords", {}).items() if k not in self.names}
+        return DataArray(numbers, coords, dims)
 
     def _magnitude(self, label: Any, name: str) -> np.ndarray:
         return label_numbers(label, self.unit, name, bare=not self.quantified)
@@ -169,10 +179,7 @@ class PointIndex(NoStack):
         del exclude
         if not isinstance(other, PointIndex) or self.points.shape != other.points.shape:
             return False
-        try:
-            return bool(np.array_equal(self.points_in(other.unit), other.points))
-        except UnitError:
-            return False
+        return same_numbers(self.points, self.unit, other.points, other.unit, converted=True)
 
     def join(self, other: PointIndex, how: str = "inner") -> NoReturn:
         """Refuse: points of two scans are paired by number, not by place."""
@@ -196,7 +203,7 @@ class PointIndex(NoStack):
         positions: Iterable[Iterable[int]] | None = None,
     ) -> Self:
         """Put scans one behind the other, in the unit of the first."""
-        del dim
+        check_kinds(indexes, dim)
         points = np.concatenate([index.points_in(indexes[0].unit) for index in indexes])
         if positions is not None:
             points = points[np.argsort(np.concatenate([np.asarray(p) for p in positions]))]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from xarray import Index, Variable
 
 from ptyxr.errors import GridError, UnitError
 from ptyxr.units import canonical, convert_decimal, is_quantity, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Mapping, Sequence
     from typing import Self
 
-__all__ = ["NoStack", "label_numbers", "selected_along"]
+__all__ = ["NoStack", "check_kinds", "label_numbers", "selected_along"]
 
 
 def label_numbers(label: Any, unit: str, name: Hashable, *, bare: bool) -> np.ndarray:
@@ -37,30 +36,40 @@ def label_numbers(label: Any, unit: str, name: Hashable, *, bare: bool) -> np.nd
     UnitError
         If a label has no unit, or one that does not fit.
     """
+    attrs = getattr(label, "attrs", {})
     data = getattr(label, "data", label) if hasattr(label, "dims") else label
-    if isinstance(data, str):
-        return np.asarray(parse(data, unit, str(name)))
-    if is_quantity(data):
-        source = canonical(data, str(name))
-        try:
-            return convert_decimal(np.asarray(data.magnitude, dtype=float), source, unit)
-        except UnitError as error:
-            raise UnitError(
-                "the label has a unit that does not fit the coordinate",
-                key=str(name),
-                found=source,
-                expected=unit,
-                remedy="Convert the dataset with ds.ptyxr.to(...), or select in its unit",
-            ) from error
-    # A pandas index is what xarray was given by `to_pandas_index`.
-    if not bare and not isinstance(data, pd.Index):
+    if isinstance(data, (list, tuple)) and any(isinstance(x, str) or is_quantity(x) for x in data):
+        return np.array([label_numbers(one, unit, name, bare=bare) for one in data])
+    try:
+        if isinstance(data, str):
+            return np.asarray(parse(data, unit, str(name)))
+        source = _unit_of_label(data, attrs, unit, name, bare=bare)
+        numbers = np.asarray(getattr(data, "magnitude", data))
+        return convert_decimal(_real(numbers, name), source, unit)
+    except UnitError as error:
         raise UnitError(
-            "the label has no unit",
+            error.problem if error.key else "the label has a unit that does not fit the coordinate",
             key=str(name),
-            found=repr(data),
-            expected=f"a Quantity in {unit}",
-        )
-    return np.asarray(data, dtype=float)
+            found=error.found,
+            expected=error.expected,
+            remedy=error.remedy or f"Select by a Quantity that converts to {unit}",
+        ) from error
+
+
+def _unit_of_label(data: Any, attrs: Mapping[Any, Any], unit: str, name: Any, *, bare: bool) -> str:
+    if is_quantity(data):
+        return canonical(data, str(name))
+    if "units" in attrs:
+        return canonical(str(attrs["units"]), str(name))
+    if bare:
+        return unit
+    raise UnitError("the label has no unit", key=str(name), found=repr(data), expected=unit)
+
+
+def _real(numbers: np.ndarray, name: Hashable) -> np.ndarray:
+    if numbers.dtype.kind not in "fiu":
+        raise UnitError("the label is no real number", key=str(name), found=repr(numbers))
+    return numbers.astype(float)
 
 
 def selected_along(dim: Hashable, indexers: Mapping[Any, Any]) -> Any:
@@ -76,11 +85,28 @@ def selected_along(dim: Hashable, indexers: Mapping[Any, Any]) -> Any:
     if isinstance(indexer, slice):
         return indexer
     indexer = np.asarray(indexer)
+    if not indexer.size:
+        indexer = indexer.astype(np.int64)
     return indexer if indexer.ndim else None
 
 
+def check_kinds(indexes: Sequence[Index], dim: Hashable) -> None:
+    """Refuse to put indexes together of which one knows no unit, as xarray makes of a scalar."""
+    other = next((index for index in indexes if type(index) is not type(indexes[0])), None)
+    if other is not None:
+        raise UnitError(
+            "labels with a unit are not put together with bare ones",
+            key=str(dim),
+            found=f"{type(indexes[0]).__name__} and {type(other).__name__}",
+            remedy=f"Bring all to one kind first: ds.expand_dims({dim!r}).ptyxr.quantify()",
+        )
+
+
 class NoStack(Index):
-    """An index that is not made by stacking dimensions, and says so."""
+    """An index that is not made by stacking dimensions, and says so.
+
+    That there is nothing stacked in it, xarray tells by its not having an ``unstack`` of its own.
+    """
 
     @classmethod
     def stack(cls, variables: Mapping[Any, Variable], dim: Hashable) -> Self:
@@ -90,10 +116,4 @@ class NoStack(Index):
             key=str(dim),
             found=sorted(map(str, variables)),
             remedy="Stack without index_cls=, and ds.unstack() before ds.ptyxr.quantify()",
-        )
-
-    def unstack(self) -> NoReturn:
-        """Refuse: there is nothing stacked in it."""
-        raise GridError(
-            f"the coordinates of a {type(self).__name__} are not stacked ones", found=repr(self)
         )
