@@ -297,7 +297,7 @@ def save(path: str, results: list[Values]) -> None:
 def main() -> None:
     """Do what the command line asks, and save the answer."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=("read", "write", "export"))
+    parser.add_argument("command", choices=("read", "try", "write", "export"))
     parser.add_argument("version")
     parser.add_argument("answer")
     parser.add_argument("paths", nargs="+")
@@ -313,13 +313,16 @@ def main() -> None:
     results = []
     for path in arguments.paths:
         try:
-            if arguments.command == "read":
+            if arguments.command in ("read", "try"):
                 results.append(read(path))
             elif arguments.command == "write":
                 results.append(write(found, path, rich=arguments.rich, seed=arguments.seed))
             else:
                 results.append(export(found, path, refined=arguments.refined, seed=arguments.seed))
         except Exception as error:
+            if arguments.command == "try":
+                results.append({"error": f"{type(error).__name__}: {error}"})
+                continue
             error.add_note(f"ptychodus {found} failed to {arguments.command} {path}")
             raise
     save(arguments.answer, results)
