@@ -59,8 +59,10 @@ def field_names(cls: Any) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(cls))
 
 
-def product_io() -> Any:
-    """Return the reader and writer of HDF5 products, the same plugin in every release."""
+def product_io(path: str) -> Any:
+    """Return the reader and writer of products, by suffix: the same plugins in every release."""
+    if path.endswith(".npz"):
+        return importlib.import_module("ptychodus.plugins.npz_product_file").NPZProductFileIO()
     return importlib.import_module("ptychodus.plugins.h5_product_file").H5ProductFileIO()
 
 
@@ -232,10 +234,21 @@ def make_product(version: str, *, rich: bool, seed: int, centred: bool, refined:
     )
 
 
-def written(version: str, product: Any) -> Values:
+def without_what_npz_lacks(version: str, path: str, values: Values) -> Values:
+    """Leave out what the NPZ plugin of a release has no key for; the HDF5 plugin has all."""
+    if path.endswith(".npz") and tuple(int(part) for part in version.split(".")) < (1, 7):
+        for name in ("tilt_angle_deg", "polarization", "far_field", "focus_object_distance_m",
+                     "position_photon_count"):  # fmt: skip
+            values.pop(name, None)
+    return values
+
+
+def written(version: str, path: str, product: Any) -> Values:
     """Give the values of a product which the release's writer puts into the file."""
-    values = plain(product)
+    values = without_what_npz_lacks(version, path, plain(product))
     stores = writer_stores(version)
+    if path.endswith(".npz"):
+        stores["tomography_angle_deg"] = version == "1.7.0"
     if not stores["tomography_angle_deg"]:
         del values["tomography_angle_deg"]
     if not stores["losses"]:
@@ -246,14 +259,15 @@ def written(version: str, product: Any) -> Values:
 
 def read(path: str) -> Values:
     """Read a product with the release's own reader."""
-    return plain(product_io().read(Path(path)))
+    values = plain(product_io(path).read(Path(path)))
+    return without_what_npz_lacks(importlib.metadata.version("ptychodus"), path, values)
 
 
 def write(version: str, path: str, *, rich: bool, seed: int) -> Values:
     """Write a product with the release's own writer, and give what went in."""
     product = make_product(version, rich=rich, seed=seed, centred=False, refined=False)
-    product_io().write(Path(path), product)
-    return written(version, product)
+    product_io(path).write(Path(path), product)
+    return written(version, path, product)
 
 
 def export(version: str, path: str, *, refined: bool, seed: int) -> Values:

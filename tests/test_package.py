@@ -62,7 +62,7 @@ def test_engines_show_themselves():
 
 def test_every_engine_is_in_formats():
     ours = [e for e in entry_points(group="xarray.backends") if e.value.startswith("ptyxr")]
-    assert {e.name for e in ours} == {"ptychodus", "ptychopinn"}
+    assert {e.name for e in ours} == {"ptychodus", "ptychodus-npz", "ptychopinn"}
     assert all(e.value.startswith("ptyxr.formats.") for e in ours)
 
 

@@ -156,14 +156,14 @@ def convert(
     sizes, center = merge_old_options(given, object_center)
 
     to_npz = suffix == _NPZ_SUFFIX
-    from_npz = _is_npz(source)
+    from_rawdata = _is_rawdata(source)
     _refuse_useless(
         "a product to write" if to_npz else "an NPZ to write",
         {"--object-center": center, "--position-index": position_index}
         if to_npz
         else {"--compressed": compressed or None, "--probe": probe},
     )
-    if not (from_npz or to_npz):
+    if not (from_rawdata or to_npz):
         _refuse_useless("an NPZ", {"--origin": origin, "--measurement": measurement})
     if not overwrite and target.exists():
         raise ExistingFileError("the file exists", file=target, remedy="--overwrite replaces it")
@@ -177,7 +177,7 @@ def convert(
     reading = {
         name: one.value for name, one in (("origin", origin), ("measurement", measurement)) if one
     }
-    with ptyxr.open_dataset(source, **(reading if from_npz else {})) as opened:
+    with ptyxr.open_dataset(source, **(reading if from_rawdata else {})) as opened:
         ds = with_metadata(
             opened.ptyxr.assign_pixel_size(**sizes), {**given, "far_field": far_field}
         )
@@ -189,7 +189,7 @@ def convert(
         total = sum(variable.nbytes for variable in ds.data_vars.values())
         with progress(f"writing {target.name}", target, total):
             if to_npz:
-                writing: dict[str, Any] = {} if from_npz else dict(reading)
+                writing: dict[str, Any] = {} if from_rawdata else dict(reading)
                 if probe is not None:
                     writing["probe"] = int(probe) if probe.isdecimal() else probe
                 ds.ptyxr.to_npz(target, compressed=compressed, **writing)
@@ -213,11 +213,11 @@ def _make_folder(path: Path) -> None:
         ) from error
 
 
-def _is_npz(path: Path) -> bool:
-    from ptyxr.storage.files import first_bytes
-    from ptyxr.storage.npz import is_zip
+def _is_rawdata(path: Path) -> bool:
+    """Tell whether a file is a dataset of PtychoPINN."""
+    from ptyxr.formats.ptychopinn import PtychoPINNBackend
 
-    return is_zip(first_bytes(path))
+    return PtychoPINNBackend().guess_can_open(path)
 
 
 def _refuse_useless(needed: str, options: dict[str, object]) -> None:
@@ -250,12 +250,17 @@ def info(file: _File) -> None:
     import ptyxr
     from ptyxr.formats import ptychodus_keys, ptychopinn
     from ptyxr.formats.ptychodus_groups import root_and_raw
+    from ptyxr.formats.ptychodus_npz import PtychodusNpzBackend, as_group
     from ptyxr.storage.hdf5 import HDF5File
     from ptyxr.storage.npz import NpzFile
 
     with ptyxr.open_dataset(file) as ds:
-        if _is_npz(file):
+        if _is_rawdata(file):
             kind, unknown = "PtychoPINN dataset (NPZ)", ptychopinn.unknown(NpzFile(file))
+        elif PtychodusNpzBackend().guess_can_open(file):
+            group = as_group(NpzFile(file))
+            kind = f"Ptychodus product (NPZ), {ptychodus_keys.generation(group)}"
+            unknown = ptychodus_keys.unknown(group)
         else:
             product = HDF5File(file)
             try:

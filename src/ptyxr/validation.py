@@ -13,6 +13,8 @@ from ptyxr.errors import FormatError, MissingFileError, PtyxrError
 from ptyxr.formats.assembly import KINDS
 from ptyxr.formats.checks import FileCheck, OpenSource
 from ptyxr.formats.ptychodus_check import check_product_file
+from ptyxr.formats.ptychodus_npz import PtychodusNpzBackend
+from ptyxr.formats.ptychodus_npz_check import check_npz_product
 from ptyxr.formats.ptychopinn_check import check_npz, open_source
 from ptyxr.grids import TOLERANCE
 from ptyxr.model import AXES, POSITIONS, SCHEMA, Entry
@@ -284,10 +286,17 @@ def _unit_or_none(ds: Dataset, name: str) -> str | None:
 
 # --- files ----------------------------------------------------------------------------------------
 
+
+def _check_zip(path: Any, opener: OpenSource | None = None) -> Report:
+    """Check an NPZ file: a product of Ptychodus or a dataset of PtychoPINN, told by its members."""
+    product = PtychodusNpzBackend().guess_can_open(path)
+    return (check_npz_product if product else check_npz)(path, opener)
+
+
 #: The containers that are known, tried in turn. A further one is a further entry.
 FILE_CHECKS: Final[list[FileCheck]] = [
     FileCheck("HDF5", is_hdf5, check_product_file),
-    FileCheck("NPZ", is_zip, check_npz, open_source),
+    FileCheck("NPZ", is_zip, _check_zip, open_source),
 ]
 
 

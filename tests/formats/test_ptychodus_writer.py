@@ -264,8 +264,6 @@ def test_what_is_missing_is_said(product, npz, tmp_path):
         ds.ptyxr.to_product(tmp_path / "p.h5", object_center=3)
     with pytest.raises(InvalidDataError, match="position_index"):
         ds.ptyxr.to_product(tmp_path / "p.h5", position_index=[1, 2])
-    with pytest.raises(PtyxrError, match=r"\.npz"):
-        ds.ptyxr.to_product(tmp_path / "p.npz")
     assert not list(tmp_path.iterdir())
 
 

@@ -28,6 +28,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "interoperability.md"
 BEGIN, END = "<!-- exchange: begin -->", "<!-- exchange: end -->"
 
 KINDS = ("plain", "rich")
+ENGINES = {".h5": "ptychodus", ".npz": "ptychodus-npz"}
 #: What a release holds in memory, by the name that ptyxr has for it.
 SCALARS = {
     "detector_object_distance_m": "detector_object_distance",
@@ -70,17 +71,17 @@ class Product:
     through: Path
 
 
-def write_all(folder: Path) -> list[Product]:
+def write_all(folder: Path, suffix: str = ".h5") -> list[Product]:
     """Have every release write its products, and ptyxr write these again."""
     products = []
     for writer in releases.RELEASES:
         for kind in KINDS:
-            path, through = (folder / f"{writer}-{kind}{end}.h5" for end in ("", "-ptyxr"))
+            path, through = (folder / f"{writer}-{kind}{end}{suffix}" for end in ("", "-ptyxr"))
             truth = releases.write_product(writer, path, rich=kind == "rich")
             with warnings.catch_warnings():
                 # The simulated scan lies beside its object on purpose.
                 warnings.simplefilter("ignore", UserWarning)
-                with xr.open_dataset(path, engine="ptychodus") as ds:
+                with xr.open_dataset(path, engine=ENGINES[suffix]) as ds:
                     ds.ptyxr.to_product(through)
             products.append(Product(writer, kind, truth, path, through))
     return products
@@ -158,9 +159,15 @@ def grid(answers: dict[str, dict[tuple[str, str], Answer]]) -> list[str]:
 
 def tables(folder: Path) -> str:
     """Return the two tables in markdown."""
-    products = write_all(folder)
+    written = {suffix: write_all(folder, suffix) for suffix in ENGINES}
     lines: list[str] = []
-    for title, through in (("Ptychodus to Ptychodus", False), ("Through ptyxr", True)):
+    for title, suffix, through in (
+        ("HDF5, Ptychodus to Ptychodus", ".h5", False),
+        ("HDF5, through ptyxr", ".h5", True),
+        ("NPZ, Ptychodus to Ptychodus", ".npz", False),
+        ("NPZ, through ptyxr", ".npz", True),
+    ):
+        products = written[suffix]
         answers = {r: exchanged(products, r, through=through) for r in releases.RELEASES}
         rich = [found[w, "rich"] for found in answers.values() for w in releases.RELEASES]
         read = sum(not isinstance(answer, str) for answer in rich)

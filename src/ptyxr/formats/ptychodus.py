@@ -31,12 +31,14 @@ from ptyxr.formats.ptychodus_raw import decode_raw_data
 from ptyxr.model import SCHEMA
 from ptyxr.storage.arrays import MemoryArray
 from ptyxr.storage.files import first_bytes, kept_position
-from ptyxr.storage.hdf5 import HDF5File, HDF5Group, is_hdf5
+from ptyxr.storage.hdf5 import HDF5File, is_hdf5
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from xarray import Dataset, DataTree
+
+    from ptyxr.storage.groups import StoredGroup
 
 __all__ = ["PtychodusBackend", "decode_product"]
 
@@ -50,8 +52,8 @@ _TELLING: Final = frozenset({"object", "probe", "probe_position_x_m"})
 
 
 def decode_product(
-    group: HDF5Group,
-    raw: HDF5Group | None,
+    group: StoredGroup,
+    raw: StoredGroup | None,
     *,
     drop_variables: str | Iterable[str] | None = None,
     quantify: bool = True,
@@ -60,9 +62,9 @@ def decode_product(
 
     Parameters
     ----------
-    group : HDF5Group
+    group : StoredGroup
         The root of the product.
-    raw : HDF5Group or None
+    raw : StoredGroup or None
         Its group ``/raw_data``.
     drop_variables : str or iterable of str, optional
         Names of the model to leave out.
@@ -103,7 +105,7 @@ def decode_product(
     return product
 
 
-def _check_kinds(product: Assembly, group: HDF5Group, wanted: Iterable[Key]) -> None:
+def _check_kinds(product: Assembly, group: StoredGroup, wanted: Iterable[Key]) -> None:
     """Refuse what is needed and no array of numbers; name what is not needed, and leave it out."""
     for key in wanted:
         for spelling in key.spellings:
@@ -167,7 +169,7 @@ def _root_attributes(product: Assembly, attrs: Mapping[str, Any]) -> None:
         product.attrs.setdefault(name, int(value) if is_bool else value)
 
 
-def _arrays(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
+def _arrays(product: Assembly, group: StoredGroup, defaults: set[str]) -> None:
     for key in KEYS:
         entry = SCHEMA[key.name]
         if key.place != "dataset" or key.name in RAW_POSITIONS or not product.wants(key.name):
@@ -210,7 +212,7 @@ def _lengths_differ(file: str, key: str, shape: tuple[int, ...]) -> None:
     )
 
 
-def _layer_spacing(product: Assembly, group: HDF5Group) -> None:
+def _layer_spacing(product: Assembly, group: StoredGroup) -> None:
     distance = group.arrays.get(LAYER_DISTANCE)
     if distance is not None and product.wants("object_layer_spacing"):
         product.check_kind("object_layer_spacing", LAYER_DISTANCE, distance)
@@ -236,7 +238,7 @@ def _weight_dims(product: Assembly, shape: tuple[int, ...]) -> tuple[str, ...]:
     return dims
 
 
-def _weights_in_attribute(product: Assembly, group: HDF5Group) -> None:
+def _weights_in_attribute(product: Assembly, group: StoredGroup) -> None:
     probe = group.arrays.get("probe")
     weights = None if probe is None else probe.attrs.get("opr_weights")
     if weights is None or not product.wants("opr_weights"):

@@ -22,7 +22,7 @@ from ptyxr.variables import PIXEL_NUMBERS
 
 if TYPE_CHECKING:
     from ptyxr.formats.assembly import Assembly
-    from ptyxr.storage.hdf5 import HDF5Group
+    from ptyxr.storage.groups import StoredGroup
 
 __all__ = ["decode_axes", "decode_positions", "number"]
 
@@ -59,16 +59,16 @@ def number(value: Any, file: str, key: str, *, booleans: bool = False) -> float:
         raise refusal from error
 
 
-def decode_positions(product: Assembly, group: HDF5Group, raw: HDF5Group | None) -> None:
+def decode_positions(product: Assembly, group: StoredGroup, raw: StoredGroup | None) -> None:
     """Put the scan points into a dataset, with the pixel numbers they came with.
 
     Parameters
     ----------
     product : Assembly
         The dataset in the making.
-    group : HDF5Group
+    group : StoredGroup
         The root of the product.
-    raw : HDF5Group or None
+    raw : StoredGroup or None
         Its group ``/raw_data``.
     """
     for name in filter(product.wants, RAW_POSITIONS):
@@ -99,7 +99,7 @@ def _refined(name: str) -> str:
 
 
 def _nominal(
-    group: HDF5Group, raw: HDF5Group | None, name: str, numbers: np.ndarray
+    group: StoredGroup, raw: StoredGroup | None, name: str, numbers: np.ndarray
 ) -> np.ndarray | None:
     """Return nominal positions in metres, from pixel numbers and the refined positions."""
     refined = _refined(name)
@@ -116,7 +116,7 @@ def _nominal(
     return np.asarray(at + (numbers - refined_numbers) * pixel)
 
 
-def pixel_size(group: HDF5Group, array: str, key: str) -> float | None:
+def pixel_size(group: StoredGroup, array: str, key: str) -> float | None:
     """Return a pixel size in metres as it stands in the attributes of an array, or None."""
     value = group.arrays[array].attrs.get(key) if array in group.arrays else None
     return None if value is None else number(value, group.file, f"{array}.attrs[{key!r}]")
@@ -126,14 +126,14 @@ def _is_usable(size: float) -> bool:
     return bool(np.isfinite(size) and size > 0)
 
 
-def decode_axes(product: Assembly, group: HDF5Group, defaults: set[str]) -> None:
+def decode_axes(product: Assembly, group: StoredGroup, defaults: set[str]) -> None:
     """Put the pixel sizes and axes of object and probe into a dataset.
 
     Parameters
     ----------
     product : Assembly
         The dataset in the making.
-    group : HDF5Group
+    group : StoredGroup
         The root of the product.
     defaults : set of str
         Keys that were written only as defaults.
@@ -168,7 +168,7 @@ def decode_axes(product: Assembly, group: HDF5Group, defaults: set[str]) -> None
             )
 
 
-def _center(group: HDF5Group, name: str, defaults: set[str]) -> float | None:
+def _center(group: StoredGroup, name: str, defaults: set[str]) -> float | None:
     """Return the centre of an axis of the object in metres, or None where it is not known."""
     key = CENTER[name]
     value = group.arrays["object"].attrs.get(key)

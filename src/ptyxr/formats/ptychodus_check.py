@@ -29,7 +29,7 @@ from ptyxr.storage.hdf5 import HDF5File
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from ptyxr.storage.hdf5 import HDF5Group
+    from ptyxr.storage.groups import StoredGroup
 
 __all__ = ["check_product", "check_product_file"]
 
@@ -51,7 +51,7 @@ _POINT_KEYS: Final = tuple(
 
 
 def check_product(
-    group: HDF5Group, raw: HDF5Group | None, *, fixed_text: Collection[str] = ()
+    group: StoredGroup, raw: StoredGroup | None, *, fixed_text: Collection[str] = ()
 ) -> Report:
     """Check the whole contract of a product on what is on disk; never raises on odd content.
 
@@ -59,9 +59,9 @@ def check_product(
 
     Parameters
     ----------
-    group : HDF5Group
+    group : StoredGroup
         The root of the product.
-    raw : HDF5Group or None
+    raw : StoredGroup or None
         Its group ``/raw_data``.
     fixed_text : collection of str, optional
         Root attributes stored as text of fixed length, which a snapshot shows like any other text.
@@ -83,7 +83,7 @@ def check_product(
 
 
 class _Product(AttributeCheck):
-    def __init__(self, group: HDF5Group) -> None:
+    def __init__(self, group: StoredGroup) -> None:
         super().__init__(group)
         self.points: int | None = None
 

@@ -11,7 +11,7 @@ from ptyxr.formats.ptychodus_keys import CENTER, FORMAT_ID, FORMAT_VERSION, KEYS
 from ptyxr.model import SCHEMA
 
 if TYPE_CHECKING:
-    from ptyxr.storage.hdf5 import HDF5Group
+    from ptyxr.storage.groups import StoredGroup
 
 __all__ = ["AttributeCheck"]
 
@@ -29,11 +29,11 @@ class AttributeCheck(ProductCheck):
 
     Parameters
     ----------
-    group : HDF5Group
+    group : StoredGroup
         The root of the product.
     """
 
-    def __init__(self, group: HDF5Group) -> None:
+    def __init__(self, group: StoredGroup) -> None:
         super().__init__(group)
         self.numbers: dict[str, float] = {}
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
     from ptyxr.storage.arrays import StoredArray
-    from ptyxr.storage.hdf5 import HDF5Group
+    from ptyxr.storage.groups import StoredGroup
 
 __all__ = ["ARRAYS", "LINKS", "NEEDED", "REWRITE", "ProductCheck"]
 
@@ -70,15 +70,15 @@ class ProductCheck(Check):
 
     Parameters
     ----------
-    group : HDF5Group
+    group : StoredGroup
         The root of the product.
     """
 
-    def __init__(self, group: HDF5Group) -> None:
+    def __init__(self, group: StoredGroup) -> None:
         super().__init__(group.file)
         self.group = group
 
-    def bad(self, group: HDF5Group, known: Container[str]) -> None:
+    def bad(self, group: StoredGroup, known: Container[str]) -> None:
         """Say what cannot be read, or leads out of the file; what nobody asks for is a warning."""
         for key, error in group.bad.items():
             if key in known or isinstance(error, ExternalDataError):

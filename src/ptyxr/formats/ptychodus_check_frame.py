@@ -13,7 +13,7 @@ from ptyxr.grids import TOLERANCE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ptyxr.storage.hdf5 import HDF5Group
+    from ptyxr.storage.groups import StoredGroup
 
 __all__ = ["FrameCheck", "pixel_offset"]
 
@@ -33,7 +33,7 @@ class FrameCheck(ProductCheck):
 
     Parameters
     ----------
-    group : HDF5Group
+    group : StoredGroup
         The root of the product.
     points : int or None
         How many scan points there are.
@@ -41,7 +41,9 @@ class FrameCheck(ProductCheck):
         Its scalars that are sound, by name of the model.
     """
 
-    def __init__(self, group: HDF5Group, points: int | None, numbers: Mapping[str, float]) -> None:
+    def __init__(
+        self, group: StoredGroup, points: int | None, numbers: Mapping[str, float]
+    ) -> None:
         super().__init__(group)
         self.points = points
         self.numbers = numbers
@@ -90,7 +92,7 @@ class FrameCheck(ProductCheck):
                 remedy = "ds.ptyxr.register() gives the object the centre that belongs to them"
         self.warning(BY_NAME["position_x"].spellings[0], problem, found=found, remedy=remedy)
 
-    def raw_data(self, raw: HDF5Group | None) -> None:
+    def raw_data(self, raw: StoredGroup | None) -> None:
         """Check the group, and its pixel numbers against the positions."""
         promised = self.group.attrs.get("contains_raw_data")
         if raw is None:
@@ -139,7 +141,7 @@ class FrameCheck(ProductCheck):
                 problem = f"it is another array than '/{target}'"
                 self.warning(key, problem, found=found, expected=expected)
 
-    def _raw_positions(self, name: str, pixel: float | None, raw: HDF5Group) -> None:
+    def _raw_positions(self, name: str, pixel: float | None, raw: StoredGroup) -> None:
         key, array = self.stored(name)
         coords = raw.arrays.get(RAW_POSITIONS[name])
         if array is None or coords is None or array.shape != coords.shape:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ptyxr.formats.assembly import Assembly
-    from ptyxr.storage.hdf5 import HDF5File, HDF5Group
+    from ptyxr.storage.groups import StoredGroup
+    from ptyxr.storage.hdf5 import HDF5File
 
 __all__ = ["decode_raw_group", "is_raw_data", "root_and_raw"]
 
@@ -22,7 +23,7 @@ __all__ = ["decode_raw_group", "is_raw_data", "root_and_raw"]
 _LINKS = frozenset({"probeGuess", "objectGuess"})
 
 
-def root_and_raw(file: HDF5File) -> tuple[HDF5Group, HDF5Group | None]:
+def root_and_raw(file: HDF5File) -> tuple[StoredGroup, StoredGroup | None]:
     """Return the root of a file, and its ``/raw_data`` where there is one.
 
     Raises
@@ -36,7 +37,7 @@ def root_and_raw(file: HDF5File) -> tuple[HDF5Group, HDF5Group | None]:
     return group, file.group(RAW_DATA) if RAW_DATA in group.groups else None
 
 
-def is_raw_data(group: str | None, file: str, raw: HDF5Group | None) -> bool:
+def is_raw_data(group: str | None, file: str, raw: StoredGroup | None) -> bool:
     """Tell whether ``group=`` names ``/raw_data``, and not the root.
 
     Raises
@@ -54,7 +55,7 @@ def is_raw_data(group: str | None, file: str, raw: HDF5Group | None) -> bool:
 
 
 def decode_raw_group(
-    raw: HDF5Group,
+    raw: StoredGroup,
     *,
     links: bool,
     drop_variables: str | Iterable[str] | None = None,
@@ -64,7 +65,7 @@ def decode_raw_group(
 
     Parameters
     ----------
-    raw : HDF5Group
+    raw : StoredGroup
         The group.
     links : bool
         Whether probe and object are taken too, which are links to those of the root.

@@ -16,7 +16,7 @@ from ptyxr.errors import warn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ptyxr.storage.hdf5 import HDF5Array, HDF5Group
+    from ptyxr.storage.groups import Member, StoredGroup
 
 __all__ = [
     "BY_NAME",
@@ -24,6 +24,7 @@ __all__ = [
     "DEFAULTS",
     "FLUX",
     "FORMAT_ID",
+    "FORMAT_KEYS",
     "FORMAT_VERSION",
     "KEYS",
     "LAYER_DISTANCE",
@@ -116,6 +117,8 @@ LAYER_DISTANCE: Final = "object_layer_distance_m"
 DEFAULTS: Final = "ptyxr_defaults"
 FORMAT_ID: Final = "ptychodus.product.hdf5"
 FORMAT_VERSION: Final = "1.0"
+#: Root attributes that say what an HDF5 file is.
+FORMAT_KEYS: Final = frozenset({"format_id", "format_version"})
 
 #: The group with pixel numbers and patterns that PtychoPINN writes.
 RAW_DATA: Final = "raw_data"
@@ -147,12 +150,12 @@ def is_default(key: str, value: Any) -> bool:
     return not value if isinstance(value, str) else not np.any(value)
 
 
-def generation(group: HDF5Group) -> str:
+def generation(group: StoredGroup) -> str:
     """Tell which releases of Ptychodus write a product like this one.
 
     Parameters
     ----------
-    group : HDF5Group
+    group : StoredGroup
         The root group.
 
     Returns
@@ -182,7 +185,7 @@ def generation(group: HDF5Group) -> str:
     return "a part of a product, of no release that can be told"
 
 
-def describe(array: HDF5Array) -> str:
+def describe(array: Member) -> str:
     """Say in a few words what an array holds."""
     import h5py
 
@@ -194,12 +197,12 @@ def describe(array: HDF5Array) -> str:
     return f"{what} of shape {array.shape}"
 
 
-def misfit(group: HDF5Group, name: str) -> str | None:
+def misfit(group: StoredGroup, name: str) -> str | None:
     """Return what stands under a name instead of an array of numbers, or None.
 
     Parameters
     ----------
-    group : HDF5Group
+    group : StoredGroup
         Where the name is looked for.
     name : str
         A name that should be a dataset.
@@ -212,14 +215,14 @@ def misfit(group: HDF5Group, name: str) -> str | None:
     return None if array is None or array.dtype.kind in _NUMBERS else describe(array)
 
 
-def unknown(group: HDF5Group, raw: HDF5Group | None = None) -> list[str]:
+def unknown(group: StoredGroup, raw: StoredGroup | None = None) -> list[str]:
     """Return what ptyxr leaves out of a product: what it does not know, and what is no numbers.
 
     Parameters
     ----------
-    group : HDF5Group
+    group : StoredGroup
         The root of the product.
-    raw : HDF5Group or None
+    raw : StoredGroup or None
         Its group ``/raw_data``.
     """
     known = {s for key in KEYS if key.place == "root" for s in key.spellings} | STRUCTURAL | {FLUX}
@@ -265,9 +268,7 @@ def find_attribute(attrs: Mapping[str, Any], key: Key, file: str) -> Any:
     return attrs[found[0]]
 
 
-def find_dataset(
-    arrays: Mapping[str, HDF5Array], key: Key, file: str
-) -> tuple[str, HDF5Array] | None:
+def find_dataset(arrays: Mapping[str, Member], key: Key, file: str) -> tuple[str, Member] | None:
     """Return a dataset of numbers with its newest spelling, or None; warn where two differ."""
     found = [s for s in key.spellings if s in arrays and arrays[s].dtype.kind in _NUMBERS]
     if not found:

@@ -22,27 +22,27 @@ from ptyxr.storage.files import clean_text
 
 if TYPE_CHECKING:
     from ptyxr.formats.assembly import Assembly
-    from ptyxr.storage.hdf5 import HDF5Array, HDF5Group
+    from ptyxr.storage.groups import Member, StoredGroup
 
 __all__ = ["decode_raw_data", "raw_array", "raw_origin"]
 
 
-def raw_origin(raw: HDF5Group) -> str | None:
+def raw_origin(raw: StoredGroup) -> str | None:
     """Return what the pixel numbers are counted from, or None where it is not told."""
     origin = raw.attrs.get("pixel_origin")
     return origin if isinstance(origin, str) and origin in (*ORIGINS, "world") else None
 
 
 def raw_array(
-    product: Assembly, raw: HDF5Group | None, name: str, points: int | None
-) -> HDF5Array | None:
+    product: Assembly, raw: StoredGroup | None, name: str, points: int | None
+) -> Member | None:
     """Return a member of ``/raw_data``, or None; warn where it cannot be what it is said to be.
 
     Parameters
     ----------
     product : Assembly
         The dataset in the making.
-    raw : HDF5Group or None
+    raw : StoredGroup or None
         The group.
     name : str
         Name in the model.
@@ -75,18 +75,20 @@ def raw_array(
     return None
 
 
-def decode_raw_data(product: Assembly, raw: HDF5Group, defaults: set[str], root: HDF5Group) -> None:
+def decode_raw_data(
+    product: Assembly, raw: StoredGroup, defaults: set[str], root: StoredGroup
+) -> None:
     """Put into a dataset what stands in ``/raw_data`` beside the pixel numbers.
 
     Parameters
     ----------
     product : Assembly
         The dataset in the making; its scan points are there already.
-    raw : HDF5Group
+    raw : StoredGroup
         The group.
     defaults : set of str
         Keys that were written only as defaults.
-    root : HDF5Group
+    root : StoredGroup
         The root of the product, where some of it may stand too.
     """
     origin = raw_origin(raw)
@@ -121,7 +123,7 @@ def decode_raw_data(product: Assembly, raw: HDF5Group, defaults: set[str], root:
 
 
 def _compare(
-    product: Assembly, array: HDF5Array, name: str, root: HDF5Group, defaults: set[str]
+    product: Assembly, array: Member, name: str, root: StoredGroup, defaults: set[str]
 ) -> None:
     """Warn where the root has the same thing, and has it differently."""
     found = find_dataset(root.arrays, BY_NAME[name], product.file) if name in BY_NAME else None
@@ -135,7 +137,7 @@ def _compare(
         )
 
 
-def _text(array: HDF5Array, name: str) -> str | None:
+def _text(array: Member, name: str) -> str | None:
     value = array.attrs.get(name)
     return value if isinstance(value, str) else None
 

@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
     from ptyxr.report import Report
     from ptyxr.storage.arrays import StoredArray
-    from ptyxr.storage.hdf5 import HDF5Group
+    from ptyxr.storage.groups import StoredGroup
 
 __all__ = ["check_source"]
 
 
 def check_source(
-    group: HDF5Group, raw: HDF5Group | None, members: Mapping[str, StoredArray]
+    group: StoredGroup, raw: StoredGroup | None, members: Mapping[str, StoredArray]
 ) -> Report:
     """Compare a product with the PtychoPINN file it was made from; never raises on odd content.
 
     Parameters
     ----------
-    group : HDF5Group
+    group : StoredGroup
         The root of the product.
-    raw : HDF5Group or None
+    raw : StoredGroup or None
         Its group ``/raw_data``.
     members : mapping of str to StoredArray
         What the source has, by the names ``xcoords``, ``ycoords``, ``xcoords_start``,
@@ -56,7 +56,7 @@ def check_source(
 
 class _Source(Check):
     def __init__(
-        self, group: HDF5Group, raw: HDF5Group | None, members: Mapping[str, StoredArray]
+        self, group: StoredGroup, raw: StoredGroup | None, members: Mapping[str, StoredArray]
     ) -> None:
         super().__init__(group.file)
         self.group = group

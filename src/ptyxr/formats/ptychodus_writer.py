@@ -9,6 +9,7 @@ import numpy as np
 from ptyxr.coordinates import replace_coordinates
 from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError, warn
 from ptyxr.formats.ptychodus_keys import DEFAULTS, FORMAT_ID, FORMAT_VERSION, KEYS
+from ptyxr.formats.ptychodus_npz import as_members
 from ptyxr.formats.ptychodus_plan import (
     TEXTS,
     plan_losses,
@@ -31,6 +32,7 @@ from ptyxr.model import AXES, SCHEMA
 from ptyxr.placement import warn_outside
 from ptyxr.storage.atomic import atomic_path, target_path
 from ptyxr.storage.hdf5_writer import Plan, write_hdf5
+from ptyxr.storage.npz import write_npz
 from ptyxr.units import METER, parse, pixel_size
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ __all__ = ["encode_product", "to_product", "with_metadata", "with_pixel_sizes"]
 #: Pixel sizes in metres that are written where no one told them.
 ESTIMATED: Final = {"object": 5.0e-8, "probe": 1.25e-7}
 ESTIMATED_NOTE: Final = "estimated pixel sizes"
+
+#: What the name of a product ends with that is written in NPZ.
+NPZ_SUFFIX: Final = ".npz"
 
 SCALARS: Final = tuple(key.name for key in KEYS if SCHEMA[key.name].role == "scalar")
 
@@ -215,14 +220,6 @@ def to_product(
     if mode not in ("w", "x"):
         raise PtyxrError("no such mode", key="mode", found=repr(mode), expected="'w' or 'x'")
     target = target_path(path)
-    if target.suffix.lower() == ".npz":
-        raise PtyxrError(
-            "a product is written as HDF5",
-            file=target,
-            found="the suffix '.npz'",
-            expected="'.h5' or '.hdf5'",
-            remedy="ds.ptyxr.to_npz() writes a PtychoPINN dataset",
-        )
     plan = encode_product(
         ds,
         include_diffraction=include_diffraction,
@@ -240,5 +237,11 @@ def to_product(
 
 def _write(target: Path, plan: Plan, mode: str) -> Path:
     with atomic_path(target, mode=mode) as temporary:
-        write_hdf5(temporary, plan)
+        if target.suffix.lower() == NPZ_SUFFIX:
+            members = as_members(plan)
+            variables = {name: planned.variable for name, planned in members.items()}
+            dtypes = {name: planned.dtype for name, planned in members.items()}
+            write_npz(temporary, variables, dtypes=dtypes)
+        else:
+            write_hdf5(temporary, plan)
     return target

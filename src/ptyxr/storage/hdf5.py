@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,6 @@ from ptyxr.errors import (
     MissingFileError,
     PtyxrError,
 )
-from ptyxr.storage.arrays import StoredArray
 from ptyxr.storage.files import (
     check_source,
     clean_text,
@@ -27,13 +25,12 @@ from ptyxr.storage.files import (
     is_path,
     source_name,
 )
+from ptyxr.storage.groups import Member, StoredGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
     import h5py
 
-__all__ = ["HDF5Array", "HDF5File", "HDF5Group", "is_hdf5"]
+__all__ = ["HDF5Array", "HDF5File", "is_hdf5"]
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _LINKS = 64  # soft links that are followed on one way; HDF5 itself follows 16
@@ -141,7 +138,7 @@ class HDF5File:
             )
         return self.__dict__
 
-    def group(self, path: str = "/") -> HDF5Group | None:
+    def group(self, path: str = "/") -> StoredGroup | None:
         """Return what a group holds, or None where there is no such group.
 
         Raises
@@ -166,11 +163,11 @@ class HDF5File:
                     "the group cannot be read", file=self.name, key=path, found=str(error)
                 ) from error
 
-    def _snapshot(self, group: h5py.Group) -> HDF5Group:
+    def _snapshot(self, group: h5py.Group) -> StoredGroup:
         import h5py
 
         root = group.file["/"]
-        result = HDF5Group(self.name, group.name, _attributes(group))
+        result = StoredGroup(self.name, group.name, _attributes(group))
         for key in group:
             path = f"{group.name.rstrip('/')}/{key}"
             try:
@@ -285,42 +282,7 @@ def _cleaned(value: Any) -> Any:
     return value
 
 
-@dataclass
-class HDF5Group:
-    """What a group holds: attributes, arrays (lazy), names of the rest, and what is bad in it."""
-
-    file: str
-    path: str
-    attrs: dict[str, Any]
-    arrays: dict[str, HDF5Array] = field(default_factory=dict)
-    groups: list[str] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
-    bad: dict[str, InvalidDataError] = field(default_factory=dict)
-
-    @property
-    def names(self) -> set[str]:
-        """The names of all members, sound or not."""
-        return {*self.arrays, *self.groups, *self.others, *self.bad}
-
-    def check(self, known: Container[str]) -> None:
-        """Refuse a member that leads out of the file, or a bad one that is needed.
-
-        Parameters
-        ----------
-        known : container of str
-            The names that are needed.
-
-        Raises
-        ------
-        InvalidDataError
-            The first that was found.
-        """
-        for key, error in self.bad.items():
-            if key in known or isinstance(error, ExternalDataError):
-                raise error
-
-
-class HDF5Array(StoredArray):
+class HDF5Array(Member):
     """A dataset in an HDF5 file, read on use.
 
     Attributes

@@ -18,7 +18,7 @@ from ptyxr.storage.arrays import StoredArray, ViewArray, outer
 from ptyxr.storage.files import clean_text
 from ptyxr.storage.pickled import unpickle_string
 from ptyxr.storage.sources import Source
-from ptyxr.storage.streams import blocks
+from ptyxr.storage.streams import blocks, checked_cast
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -338,7 +338,13 @@ class NpzArray(StoredArray):
         return outer(values, (shifted, *key[1:]))
 
 
-def write_npz(path: Path, members: Mapping[str, Variable], *, compressed: bool = False) -> None:
+def write_npz(
+    path: Path,
+    members: Mapping[str, Variable],
+    *,
+    dtypes: Mapping[str, np.dtype[Any]] | None = None,
+    compressed: bool = False,
+) -> None:
     """Write an NPZ file as a stream; numpy reads it without unpickling.
 
     Parameters
@@ -347,18 +353,21 @@ def write_npz(path: Path, members: Mapping[str, Variable], *, compressed: bool =
         The file to write.
     members : mapping of str to Variable
         Members by name; lazy and dask data go block by block.
+    dtypes : mapping of str to numpy.dtype, optional
+        Types on disk, where they are others than those of the variables.
     compressed : bool
         Whether members are deflated.
     """
     method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     with zipfile.ZipFile(path, "w", method, allowZip64=True) as archive:
         for name, variable in members.items():
+            dtype = np.dtype((dtypes or {}).get(name, variable.dtype))
             header = {
-                "descr": npy.dtype_to_descr(np.dtype(variable.dtype)),
+                "descr": npy.dtype_to_descr(dtype),
                 "fortran_order": False,
                 "shape": variable.shape,
             }
             with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
                 npy.write_array_header_1_0(stream, header)
                 for _, values in blocks(variable):
-                    stream.write(np.ascontiguousarray(values).data)
+                    stream.write(np.ascontiguousarray(checked_cast(values, dtype, name)).data)
