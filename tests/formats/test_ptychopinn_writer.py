@@ -102,7 +102,8 @@ def test_the_world_where_the_axes_are_wrong(ds, tmp_path):
     expected = ds.ptyxr.to_rawdata().xcoords
     with pytest.warns(UserWarning, match="lie outside"):
         path = ds.ptyxr.to_product(tmp_path / "zero.h5", object_center=(0, 0))
-    forced = forget(xr.open_dataset(path, engine="ptychodus"))
+    with pytest.warns(UserWarning, match="corner of the object"):
+        forced = forget(xr.open_dataset(path, engine="ptychodus"))
     with pytest.warns(UserWarning, match=r"divided by the pixel size.*register"):
         found = forced.ptyxr.to_rawdata().xcoords
     np.testing.assert_allclose(found, expected)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from xarray import Coordinates, Dataset, Variable
 
+from ptyxr.carried import variable_numbers
 from ptyxr.errors import InvalidDataError
 from ptyxr.grids import Grid
 from ptyxr.indexes import GridIndex
@@ -201,6 +202,16 @@ class Assembly:
             quantified=self.quantify,
             encoding=encoding,
         )
+
+    def plain_numbers(self, name: str) -> np.ndarray | None:
+        """Return the numbers of a coordinate that was added, in the unit of the model, or None."""
+        variable = self._coordinates.get(name)
+        return None if variable is None else variable_numbers(variable, name)
+
+    def keep(self, name: str, encoding: dict[str, Any]) -> None:
+        """Keep something beside a coordinate that was added, unless it is there already."""
+        variable = self._coordinates[name]
+        variable.encoding = {**encoding, **variable.encoding}
 
     def scalar(self, name: str, value: float, **attrs: Any) -> None:
         """Add a scalar coordinate, in the unit of the model."""

@@ -10,7 +10,7 @@ from xarray.backends.common import datatree_from_dict_with_io_cleanup
 
 from ptyxr.errors import FormatError, InvalidDataError, warn
 from ptyxr.formats.assembly import DECODERS, Assembly, promoted
-from ptyxr.formats.ptychodus_axes import decode_axes, decode_positions, number
+from ptyxr.formats.ptychodus_axes import decode_axes, decode_positions, mend_corner, number
 from ptyxr.formats.ptychodus_groups import decode_raw_group, is_raw_data, root_and_raw
 from ptyxr.formats.ptychodus_keys import (
     DEFAULTS,
@@ -96,6 +96,7 @@ def decode_product(
     decode_positions(product, group, raw)
     _arrays(product, group, defaults)
     decode_axes(product, group, defaults)
+    mend_corner(product, group)
     _root_attributes(product, attrs)
     if raw is not None:
         raw.check(RAW_MEMBERS)

@@ -176,3 +176,43 @@ def _center(group: StoredGroup, name: str, defaults: set[str]) -> float | None:
         return None
     center = number(value, group.file, f"object.attrs[{key!r}]")
     return center if np.isfinite(center) else None
+
+
+def mend_corner(product: Assembly, group: StoredGroup) -> None:
+    """Warn of positions that are counted from the corner of an object whose centre is given as 0.
+
+    So PtychoPINN writes products (``ptycho/io/ptychodus_product_io.py``): pixel numbers times the
+    pixel size, and no centre. The positions stay as they are; what pixels they mean is kept beside
+    them, so that ``register`` and the writers put them there.
+
+    Parameters
+    ----------
+    product : Assembly
+        The dataset in the making, with positions and axes.
+    group : StoredGroup
+        The root of the product.
+    """
+    shape = group.arrays["object"].shape if "object" in group.arrays else ()
+    numbers: dict[str, np.ndarray] = {}
+    off: Any = False
+    for (axis, key), place in zip(_SIDES, (-1, -2), strict=True):
+        at = product.plain_numbers(f"position_{axis}")
+        pixel = pixel_size(group, "object", key)
+        center = group.arrays["object"].attrs.get(CENTER[f"object_{axis}"], 0.0) if shape else None
+        if at is None or len(shape) < 2 or not pixel or not _is_usable(pixel) or np.any(center):
+            return
+        columns = at / pixel
+        if not columns.size or not ((columns >= 0) & (columns <= shape[place])).all():
+            return
+        off = off | (columns > shape[place] / 2)
+        numbers[f"position_{axis}"] = columns
+    if not np.any(off):
+        return
+    for name, columns in numbers.items():
+        product.keep(name, {PIXEL_NUMBERS: columns, PIXEL_ORIGIN: "corner"})
+    warn(
+        f"{product.file}: positions are counted from the corner of the object, and its centre is "
+        f"given as 0, as PtychoPINN writes products: {int(np.sum(off))} of {off.size} scan points "
+        "lie outside the object. ds.ptyxr.register() gives the object the centre that belongs to "
+        "them.",
+    )
