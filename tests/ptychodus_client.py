@@ -271,10 +271,11 @@ def write(version: str, path: str, *, rich: bool, seed: int) -> Values:
 
 
 def export(version: str, path: str, *, refined: bool, seed: int) -> Values:
-    """Write PtychoPINN training data as the release does, and give what went in.
+    """Write training data as the release does, and give what went in.
 
-    `export_training_data` of the PtychoPINN reconstructor is one call of this function of
-    `ptychodus.api.io`, which is called here directly, since the reconstructor needs tensorflow.
+    For PtychoPINN, or Ptychodus's own where the path ends with ``.h5`` (1.7.0). What is called is
+    what `export_training_data` of the PtychoPINN reconstructor calls in `ptychodus.api.io`; the
+    reconstructor itself needs tensorflow.
     """
     product = make_product(version, rich=False, seed=seed, centred=True, refined=refined)
     rng = np.random.default_rng(seed + 1)
@@ -285,12 +286,14 @@ def export(version: str, path: str, *, refined: bool, seed: int) -> Values:
 
     reconstruct = import_first("ptychodus.api.reconstruct", "ptychodus.api.reconstructor")
     parameters = reconstruct.ReconstructInput(patterns, bad_pixels, product)
+    io = importlib.import_module("ptychodus.api.io")
+    if path.endswith(".h5"):
+        io.save_training_data(Path(path), parameters)
+        return {**plain(product), "diffraction": patterns, "bad_pixels": bad_pixels}
     # 1.7.0 always writes all probe modes; before, the PtychoPINN reconstructor asks for one.
     release = tuple(int(part) for part in version.split("."))
     options = {} if release >= (1, 7) else {"multimodal_probe": False}
-    importlib.import_module("ptychodus.api.io").save_ptychopinn_training_data(
-        Path(path), parameters, **options
-    )
+    io.save_ptychopinn_training_data(Path(path), parameters, **options)
     return {**plain(product), "diffraction": patterns, "bad_pixels": bad_pixels}
 
 

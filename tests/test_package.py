@@ -62,7 +62,9 @@ def test_engines_show_themselves():
 
 def test_every_engine_is_in_formats():
     ours = [e for e in entry_points(group="xarray.backends") if e.value.startswith("ptyxr")]
-    assert {e.name for e in ours} == {"ptychodus", "ptychodus-npz", "ptychopinn"}
+    assert {e.name for e in ours} == {
+        "ptychodus", "ptychodus-diffraction", "ptychodus-npz", "ptychopinn"
+    }  # fmt: skip
     assert all(e.value.startswith("ptyxr.formats.") for e in ours)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from xarray import Coordinates, Dataset, Variable
 
-from ptyxr.carried import variable_numbers
+from ptyxr.carried import data_of
 from ptyxr.errors import InvalidDataError
 from ptyxr.grids import Grid
 from ptyxr.indexes import GridIndex
@@ -204,9 +204,11 @@ class Assembly:
         )
 
     def plain_numbers(self, name: str) -> np.ndarray | None:
-        """Return the numbers of a coordinate that was added, in the unit of the model, or None."""
-        variable = self._coordinates.get(name)
-        return None if variable is None else variable_numbers(variable, name)
+        """Return the numbers of a coordinate that was added, in its unit, or None."""
+        if name not in self._coordinates:
+            return None
+        data: Any = data_of(self._coordinates[name])
+        return np.asarray(data.magnitude if self.quantify else data)
 
     def keep(self, name: str, encoding: dict[str, Any]) -> None:
         """Keep something beside a coordinate that was added, unless it is there already."""

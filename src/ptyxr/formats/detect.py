@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from ptyxr.errors import FormatError, MissingFileError, PtyxrError
+from ptyxr.formats.ptychodus_diffraction import pair_patterns
 from ptyxr.storage.files import first_bytes, is_path, source_name
 from ptyxr.storage.hdf5 import HDF5File, is_hdf5
 from ptyxr.storage.npz import NpzFile, is_zip
@@ -70,7 +71,7 @@ def _inside(source: Any) -> str:
     return f"bytes {start!r}" if start else "an empty or unreadable file"
 
 
-def open_dataset(source: Any, **kwargs: Any) -> Dataset:
+def open_dataset(source: Any, *, diffraction: Any = None, **kwargs: Any) -> Dataset:
     """Open a file with the engine that its content asks for.
 
     xarray itself gives every HDF5 file to its netCDF engines, which read a product as a dataset
@@ -79,7 +80,11 @@ def open_dataset(source: Any, **kwargs: Any) -> Dataset:
     Parameters
     ----------
     source : str, path-like, bytes or binary file object
-        A Ptychodus product or a PtychoPINN dataset.
+        A Ptychodus product, its diffraction or training file, or a PtychoPINN dataset.
+    diffraction : str, path-like, bytes or binary file object, optional
+        Ptychodus's file of patterns that belongs to a product: they are paired with the scan points
+        by ``position_index``, by value, and left in the file until used. Points without a pattern
+        are left out, with a warning.
     **kwargs
         What ``xarray.open_dataset`` and the engine take: ``chunks``, ``drop_variables``,
         ``quantify``; for NPZ ``origin``, ``measurement``, ``object_pixel_size``,
@@ -96,6 +101,8 @@ def open_dataset(source: Any, **kwargs: Any) -> Dataset:
         If there is no such file, or none that ptyxr opens.
     InvalidDataError
         If something in it cannot be represented.
+    PtyxrError
+        If `diffraction` cannot be paired: all numbers are equal, or there are none.
 
     Examples
     --------
@@ -104,4 +111,18 @@ def open_dataset(source: Any, **kwargs: Any) -> Dataset:
     >>> ptyxr.open_dataset(path).attrs["source_format"]
     'ptychodus'
     """
-    return xr.open_dataset(source, engine=find_engine(source), **kwargs)
+    ds = xr.open_dataset(source, engine=find_engine(source), **kwargs)
+    if diffraction is None:
+        return ds
+    how = {name: kwargs[name] for name in ("chunks", "cache", "quantify") if name in kwargs}
+    try:
+        patterns = xr.open_dataset(diffraction, engine="ptychodus-diffraction", **how)
+    except BaseException:
+        ds.close()
+        raise
+    try:
+        return pair_patterns(ds, patterns)
+    except BaseException:
+        ds.close()
+        patterns.close()
+        raise
