@@ -19,7 +19,10 @@ from ptyxr.variables import unit_variable
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-__all__ = ["Assembly", "axes_text", "promoted"]
+__all__ = ["DECODERS", "LEFT_OUT", "Assembly", "axes_text", "promoted"]
+
+#: Key of a dataset's encoding for what the file has, and the model no place for.
+LEFT_OUT = "left_out"
 
 #: Arguments of ``xarray.open_dataset`` that are for netCDF; engines accept them, without effect.
 DECODERS = (
@@ -59,6 +62,8 @@ class Assembly:
         self._variables: dict[str, Variable] = {}
         self._coordinates: dict[Hashable, Variable] = {}
         self._indexes: dict[Hashable, GridIndex] = {}
+        #: What the file has, and the model no place for.
+        self.left_out: list[str] = []
 
     def wants(self, name: str) -> bool:
         """Tell whether a name is to be in the dataset."""
@@ -258,6 +263,8 @@ class Assembly:
         if self.quantify and coordinates:
             register_pint_accessor()
         ds = Dataset(variables, Coordinates(coordinates, indexes), self.attrs)
+        if self.left_out:
+            ds.encoding[LEFT_OUT] = self.left_out
         if close is not None:
             ds.set_close(close)
         return ds

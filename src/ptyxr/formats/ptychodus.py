@@ -26,6 +26,7 @@ from ptyxr.formats.ptychodus_keys import (
     find_dataset,
     is_default,
     misfit,
+    not_carried,
 )
 from ptyxr.formats.ptychodus_raw import decode_raw_data
 from ptyxr.model import SCHEMA
@@ -102,6 +103,7 @@ def decode_product(
         raw.check(RAW_MEMBERS)
         decode_raw_data(product, raw, defaults, group)
     product.detector_axes()
+    product.left_out = not_carried(group)
     product.attrs["source_format"] = "ptychodus"
     return product
 

@@ -36,6 +36,7 @@ __all__ = [
     "find_dataset",
     "generation",
     "misfit",
+    "not_carried",
     "unknown",
 ]
 
@@ -241,6 +242,19 @@ def unknown(group: StoredGroup, raw: StoredGroup | None = None) -> list[str]:
             found.append(f"'/{RAW_DATA}/{name}', which is {what}")
     bad = (f"{error.key or name!r}: {error.problem}" for name, error in group.bad.items())
     return [*found, *bad]
+
+
+def not_carried(group: StoredGroup) -> list[str]:
+    """Return the datasets and groups of a product that the model has no place for.
+
+    Parameters
+    ----------
+    group : StoredGroup
+        The root of the product.
+    """
+    datasets = {s for key in KEYS if key.place == "dataset" for s in key.spellings}
+    named = [f"'/{n}'" for n in group.arrays if n not in datasets | {LAYER_DISTANCE}]
+    return named + [f"'/{n}'" for n in (*group.groups, *group.others) if n != RAW_DATA]
 
 
 def _disagree(file: str, newer: str, older: str) -> None:

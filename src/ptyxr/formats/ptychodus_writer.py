@@ -8,6 +8,7 @@ import numpy as np
 
 from ptyxr.coordinates import replace_coordinates
 from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError, warn
+from ptyxr.formats.assembly import LEFT_OUT
 from ptyxr.formats.ptychodus_keys import DEFAULTS, FORMAT_ID, FORMAT_VERSION, KEYS
 from ptyxr.formats.ptychodus_npz import as_members
 from ptyxr.formats.ptychodus_plan import (
@@ -186,6 +187,12 @@ def encode_product(
     if came_in_pixels or with_patterns:
         plan_raw_data(plan, meters, defaults, encoding, patterns=with_patterns)
     plan_the_rest(plan, meters, encoding, raw_data=came_in_pixels or with_patterns)
+    if ds.encoding.get(LEFT_OUT):
+        warn(
+            f"the file that was opened has {', '.join(ds.encoding[LEFT_OUT])}, which the data "
+            "model has no place for, and which is not written. Copy it with h5py where it is "
+            "needed.",
+        )
     if encoding:
         raise PtyxrError(
             "there is nothing to encode under this name",
