@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import h5py
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 import ptyxr
 import releases
-from ptyxr.errors import FormatError, MissingDataError, PtyxrError
+from ptyxr.errors import FormatError, InvalidDataError, MissingDataError, PtyxrError
 from ptyxr.formats.ptychodus_diffraction import _rows
 from ptyxr.placement import points_outside
 
@@ -82,6 +84,53 @@ def test_paired_by_number(rich, tmp_path, monkeypatch):
         np.testing.assert_allclose(members["diff3d"], np.sqrt(patterns[rows[:5]]), rtol=1e-6)
 
 
+@pytest.mark.parametrize("options", [{}, {"chunks": {}}, {"quantify": False}])
+def test_paired_datasets_travel(rich, tmp_path, options):
+    product, numbers = rich
+    patterns = write_patterns(tmp_path / "diffraction.h5", numbers)
+    ds = ptyxr.open_dataset(product, diffraction=tmp_path / "diffraction.h5", **options)
+    sent = pickle.dumps(ds)
+    assert patterns[7].tobytes() not in sent
+    np.testing.assert_array_equal(pickle.loads(sent).diffraction, patterns)
+    ds.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "error"),
+    [
+        ("patterns", None, FormatError),
+        ("object", np.zeros(5, complex), InvalidDataError),
+        ("probe_photon_counts", np.array([b"a"] * 3), InvalidDataError),
+        ("probe_photon_counts", np.ones(3) + 1j, InvalidDataError),
+        ("indexes", np.array([0.5, 1, 2]), InvalidDataError),
+        ("indexes", np.arange(2), InvalidDataError),
+    ],
+)
+def test_damaged_files(tmp_path, name, values, error):
+    path = tmp_path / "diffraction.h5"
+    write_patterns(path, [1, 2, 3])
+    with h5py.File(path, "r+") as file:
+        if name in file:
+            del file[name]
+        if values is None:
+            file.create_group(name)
+        else:
+            file[name] = values
+    with pytest.raises(error, match=name):
+        xr.open_dataset(path, engine="ptychodus-diffraction")
+
+
+def test_what_is_no_pixel_size(tmp_path):
+    path = tmp_path / "diffraction.h5"
+    write_patterns(path, [1, 2, 3])
+    with h5py.File(path, "r+") as file:
+        file["patterns"].attrs["detector_pixel_width_m"] = 0.0
+    with pytest.warns(UserWarning, match=r"detector_pixel_width_m.*no pixel size"):
+        ds = ptyxr.open_dataset(path)
+    assert "detector_pixel_width" not in ds.coords
+    ds.close()
+
+
 def test_gaps(rich, tmp_path):
     product, numbers = rich
     patterns = write_patterns(tmp_path / "some.h5", numbers[::-2])
@@ -113,6 +162,10 @@ def test_what_pairs_nothing(rich, product, tmp_path):
     write_patterns(tmp_path / "good.h5", numbers)
     with pytest.raises(PtyxrError, match=r"has patterns itself.*drop_variables"):
         ptyxr.open_dataset(product, diffraction=tmp_path / "good.h5")
+    for none in (numbers + 10_000, numbers[:0]):
+        write_patterns(tmp_path / "other.h5", none)
+        with pytest.raises(PtyxrError, match="no scan point has a pattern"):
+            ptyxr.open_dataset(path, diffraction=tmp_path / "other.h5")
     with h5py.File(tmp_path / "good.h5", "r+") as file:
         del file["indexes"]
     with pytest.raises(MissingDataError, match="position_index"):

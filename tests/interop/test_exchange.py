@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 import ptyxr
 import releases
 from ptyxr.cli import app
+from ptyxr.model import SCHEMA
 from ptyxr.validation import validate_file
 
 
@@ -30,6 +31,11 @@ def test_what_each_release_wrote_opens_as_it_was(products):
     for product in products:
         with opened(product.path) as ds:
             found = exchange.seen_by_ptyxr(ds)
+            for name, coordinate in ds.coords.items():
+                unit = SCHEMA[name].unit if coordinate.pint.units is not None else None
+                assert SCHEMA[name].unit == unit, name
+                if unit is not None and not name.startswith("detector_"):
+                    assert coordinate.pint.units == ptyxr.ureg.Unit(unit), name
         assert not exchange.differences(found, product.truth, "ptyxr"), product
         # What a writer keeps as a default, such as no polarization, is not there.
         known = {n for n, value in product.truth.items() if value is not None}

@@ -5,6 +5,7 @@ Assembled diffraction (``diffraction.h5``) and training data, as ``ptychodus/api
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -14,8 +15,10 @@ from xarray.backends import BackendEntrypoint
 from ptyxr.errors import FormatError, MissingDataError, PtyxrError, warn
 from ptyxr.formats.assembly import DECODERS, Assembly, promoted
 from ptyxr.formats.ptychodus_axes import number
+from ptyxr.formats.ptychodus_keys import misfit
 from ptyxr.frame import PIXEL_ORIGIN
 from ptyxr.grids import Grid
+from ptyxr.model import SCHEMA
 from ptyxr.storage.files import first_bytes, kept_position
 from ptyxr.storage.hdf5 import HDF5File, is_hdf5
 from ptyxr.units import PIXEL
@@ -62,6 +65,10 @@ def _decode(file: HDF5File, drop_variables: Any, *, quantify: bool) -> Assembly:
         )
     group.check(_KNOWN)
     arrays = group.arrays
+    if PATTERNS not in arrays:
+        raise FormatError(
+            "this is no array", file=group.file, key=PATTERNS, found=misfit(group, PATTERNS)
+        )
     for member, name in _POSITIONS.items():
         if member in arrays:
             data.check_kind(name, member, arrays[member])
@@ -80,23 +87,35 @@ def _decode(file: HDF5File, drop_variables: Any, *, quantify: bool) -> Assembly:
             encoding = dict(arrays[member].encoding)
             data.array(name, member, arrays[member], attrs=described, encoding=encoding)
     if "probe_photon_counts" in arrays:
+        data.check_kind(
+            "position_photon_count", "probe_photon_counts", arrays["probe_photon_counts"]
+        )
         counts = arrays["probe_photon_counts"].read().astype(float)
         data.coordinate("position_photon_count", "probe_photon_counts", counts)
     for name, rank in (("probe", 4), ("object", 3)):
         if name in arrays:
             array = arrays[name]
             data.check_kind(name, name, array)
+            data.check_rank(name, array.shape, SCHEMA[name].dims, 2, rank)
             data.array(name, name, promoted(array, rank), encoding={"original_shape": array.shape})
             for axis, size in zip("yx", array.shape[-2:], strict=True):
                 center = (size - 1) / 2 if name == "object" else 0.0
                 data.axis(f"{name}_{axis}", Grid(center, 1.0, size, PIXEL))
     beside = {
-        **(arrays[PATTERNS].attrs if PATTERNS in arrays else {}),
+        **arrays[PATTERNS].attrs,
         **{name: arrays[name].read()[()] for name in _SCALARS if name in arrays},
     }
     for member, name in _SCALARS.items():
-        if member in beside:
-            data.scalar(name, number(beside[member], group.file, member))
+        if member not in beside:
+            continue
+        value = number(beside[member], group.file, member)
+        if "pixel" in name and not (np.isfinite(value) and value > 0):
+            warn(
+                f"{group.file}: {member!r} is {value}, which is no pixel size, and is left out. "
+                "Give it with ds.ptyxr.assign_pixel_size().",
+            )
+            continue
+        data.scalar(name, value)
     data.detector_axes()
     data.attrs["source_format"] = "ptychodus"
     return data
@@ -190,6 +209,8 @@ def _rows(wanted: np.ndarray, there: np.ndarray) -> np.ndarray:
     A number that comes several times in both is paired in order; patterns of a number that has more
     points than patterns serve them all.
     """
+    if not there.size:
+        return np.full(wanted.size, -1)
     order = np.argsort(there, kind="stable")
     first = np.searchsorted(there[order], wanted, side="left")
     count = np.searchsorted(there[order], wanted, side="right") - first
@@ -212,7 +233,8 @@ def pair_patterns(ds: Dataset, patterns: Dataset) -> Dataset:
     MissingDataError
         If one has no numbers.
     PtyxrError
-        If all numbers are equal, which pairs nothing, or the product has patterns of its own.
+        If all numbers are equal, or none is in both, which pairs nothing; or if the product has
+        patterns of its own.
 
     Warns
     -----
@@ -240,6 +262,14 @@ def pair_patterns(ds: Dataset, patterns: Dataset) -> Dataset:
                 remedy="Number them: ds.assign_coords(position_index=('position', numbers))",
             )
     rows = _rows(wanted, there)
+    if rows.size and (rows < 0).all():
+        raise PtyxrError(
+            "no scan point has a pattern of its number",
+            key="position_index",
+            found=f"{wanted.min()} to {wanted.max()} in the product"
+            + (f", {there.min()} to {there.max()} beside the patterns" if there.size else ""),
+            remedy="Give the file that belongs to the product",
+        )
     if (rows < 0).any():
         warn(
             f"{int((rows < 0).sum())} of {rows.size} scan points have no pattern of their number, "
@@ -247,9 +277,12 @@ def pair_patterns(ds: Dataset, patterns: Dataset) -> Dataset:
         )
     selected = patterns.isel(position=rows[rows >= 0])
     names = [name for name in ("diffraction", "bad_pixels") if name in selected]
-    beside = [n for n in selected.coords if str(n).startswith("detector_") and n not in ds.coords]
-    if "position_photon_count" not in ds.coords and "position_photon_count" in selected.coords:
-        beside.append("position_photon_count")
+    beside = [
+        name
+        for name, one in selected.coords.items()
+        if name not in ds.coords
+        and (one.ndim == 0 or name in ("detector_x", "detector_y", "position_photon_count"))
+    ]
     coordinates = Coordinates(
         {name: selected.variables[name] for name in beside},
         {name: selected.xindexes[name] for name in beside if name in selected.xindexes},
@@ -257,9 +290,10 @@ def pair_patterns(ds: Dataset, patterns: Dataset) -> Dataset:
     paired = ds.isel(position=np.flatnonzero(rows >= 0)).assign_coords(coordinates)
     paired = paired.assign({name: selected[name].variable for name in names})
 
-    def close() -> None:
-        ds.close()
-        patterns.close()
-
-    paired.set_close(close)
+    paired.set_close(partial(_close_both, ds, patterns))
     return paired
+
+
+def _close_both(ds: Dataset, patterns: Dataset) -> None:
+    ds.close()
+    patterns.close()

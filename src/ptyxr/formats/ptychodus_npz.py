@@ -42,6 +42,8 @@ _ATTRIBUTES: Final = {
         *(CENTER.values() if place == "object" else ()),
     )
 }
+#: Attributes of the root; some writers keep a number as an array of one.
+_ROOT: Final = frozenset(s for key in KEYS if key.place == "root" for s in key.spellings)
 #: What an older numpy wrote of an argument that was meant for it.
 _SPURIOUS: Final = frozenset({"allow_pickle"})
 
@@ -66,14 +68,14 @@ def as_group(file: NpzFile) -> StoredGroup:
     group = StoredGroup(file.name, "/", {}, others=[*file.objects, *file.others], bad=file.bad)
     beside: dict[str, dict[str, Any]] = {"object": {}, "probe": {}}
     for name, array in file.arrays.items():
-        if array.shape and name not in _ATTRIBUTES:
-            group.arrays[name] = _NpzMember(array, beside.get(name, {}))
-        elif name in _ATTRIBUTES:
+        if name in _ATTRIBUTES:
             place, spelling = _ATTRIBUTES[name]
             beside[place][spelling] = array.read()[()]
+        elif array.shape and not (name in _ROOT and array.shape == (1,)):
+            group.arrays[name] = _NpzMember(array, beside.get(name, {}))
         elif name not in _SPURIOUS:
-            value: Any = array.read()[()]
-            group.attrs[name] = clean_text(str(value)) if array.dtype.kind == "U" else value
+            value: Any = array.read().reshape(-1)[0]
+            group.attrs[name] = clean_text(value) if array.dtype.kind in "SU" else value
     return group
 
 
