@@ -81,7 +81,7 @@ def convert(
         Path | None,
         typer.Argument(
             metavar="OUT",
-            help="What to write: a product where it ends in .h5 or .hdf5, or an .npz.",
+            help="What to write: a product (.h5, .hdf5), or a PtychoPINN dataset (.npz).",
         ),
     ] = None,
     *,
@@ -249,6 +249,7 @@ def info(file: _File) -> None:
     """
     import ptyxr
     from ptyxr.formats import ptychodus_keys, ptychopinn
+    from ptyxr.formats.ptychodus_diffraction import PtychodusDiffractionBackend
     from ptyxr.formats.ptychodus_groups import root_and_raw
     from ptyxr.formats.ptychodus_npz import PtychodusNpzBackend, as_group
     from ptyxr.storage.hdf5 import HDF5File
@@ -269,6 +270,8 @@ def info(file: _File) -> None:
                 product.close()
             kind = f"Ptychodus product (HDF5), {ptychodus_keys.generation(group)}"
             unknown = ptychodus_keys.unknown(group, raw)
+            if PtychodusDiffractionBackend().guess_can_open(file):
+                kind, unknown = "Ptychodus patterns (HDF5)", []
         heading = [("path", str(file)), ("size", file_size(file.stat().st_size)), ("format", kind)]
         describe(ds, heading, unknown)
 

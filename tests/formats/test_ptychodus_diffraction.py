@@ -189,3 +189,18 @@ def test_training_data(tmp_path):
             expected = truth[f"position_{axis}_m"] - center
             np.testing.assert_allclose(relative, expected, atol=1e-6 * pixel)
         assert points_outside(ds)[0] == 0
+
+
+def test_the_detector_is_that_of_the_patterns(product, tmp_path):
+    """The product has patterns of 32 x 32 pixels, and its own mask of them."""
+    write_patterns(tmp_path / "diffraction.h5", np.arange(40))
+    with h5py.File(tmp_path / "diffraction.h5", "r+") as file:
+        file["photon_energy_eV"] = 9000.0
+    with pytest.warns(UserWarning, match=r"photon_energy.*8000.*9000.*belong together"):
+        ds = ptyxr.open_dataset(
+            product, diffraction=tmp_path / "diffraction.h5", drop_variables="diffraction"
+        )
+    assert ds.diffraction.shape == (40, 16, 16)
+    assert ds.bad_pixels.shape == (16, 16)
+    assert ds.photon_energy.data.magnitude == 8000
+    ds.close()

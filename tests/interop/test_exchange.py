@@ -98,6 +98,7 @@ def test_the_command_knows_products_in_npz(tmp_path):
         assert said in result.output
     report = validate_file(path)
     assert report, report
+    assert "format_id" not in str(report)
     with np.load(path) as members:
         kept = {name: members[name] for name in members.files if name != "probe_position_y_m"}
     np.savez(tmp_path / "c.npz", **kept)

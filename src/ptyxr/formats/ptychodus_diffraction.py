@@ -44,6 +44,9 @@ _SCALARS: Final = {
 }
 #: Positions of training data, in pixels of the object from the centre of pixel (0, 0).
 _POSITIONS: Final = {"probe_position_x_px": "position_x", "probe_position_y_px": "position_y"}
+_DETECTOR: Final = frozenset(
+    {"bad_pixels", "detector_x", "detector_y", "detector_pixel_width", "detector_pixel_height"}
+)
 _KNOWN: Final = frozenset(
     {PATTERNS, "indexes", "bad_pixels", "probe_photon_counts", "probe", "object",
      *_SCALARS, *_POSITIONS}
@@ -275,23 +278,38 @@ def pair_patterns(ds: Dataset, patterns: Dataset) -> Dataset:
             f"{int((rows < 0).sum())} of {rows.size} scan points have no pattern of their number, "
             "and are left out. Without diffraction= they are there.",
         )
+    _compare(ds, patterns)
+    # The detector is that of the patterns, whatever the product had of another one.
+    product = ds.drop_vars([name for name in ds.variables if name in _DETECTOR])
     selected = patterns.isel(position=rows[rows >= 0])
     names = [name for name in ("diffraction", "bad_pixels") if name in selected]
     beside = [
         name
         for name, one in selected.coords.items()
-        if name not in ds.coords
+        if name not in product.coords
         and (one.ndim == 0 or name in ("detector_x", "detector_y", "position_photon_count"))
     ]
     coordinates = Coordinates(
         {name: selected.variables[name] for name in beside},
         {name: selected.xindexes[name] for name in beside if name in selected.xindexes},
     )
-    paired = ds.isel(position=np.flatnonzero(rows >= 0)).assign_coords(coordinates)
+    paired = product.isel(position=np.flatnonzero(rows >= 0)).assign_coords(coordinates)
     paired = paired.assign({name: selected[name].variable for name in names})
 
     paired.set_close(partial(_close_both, ds, patterns))
     return paired
+
+
+def _compare(ds: Dataset, patterns: Dataset) -> None:
+    """Warn where the two files tell the experiment differently: perhaps they belong to others."""
+    for name in ("photon_energy", "detector_object_distance"):
+        if name in ds.coords and name in patterns.coords:
+            told, other = (float(one[name].values) for one in (ds, patterns))
+            if told and not np.isclose(told, other, rtol=1e-6):
+                warn(
+                    f"{name!r} is {told} in the product and {other} in the file of patterns; that "
+                    "of the product is taken. Check that the two files belong together.",
+                )
 
 
 def _close_both(ds: Dataset, patterns: Dataset) -> None:

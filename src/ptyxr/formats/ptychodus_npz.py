@@ -44,6 +44,7 @@ _ATTRIBUTES: Final = {
 }
 #: Attributes of the root; some writers keep a number as an array of one.
 _ROOT: Final = frozenset(s for key in KEYS if key.place == "root" for s in key.spellings)
+_ARRAYS: Final = frozenset(s for key in KEYS if key.place == "dataset" for s in key.spellings)
 #: What an older numpy wrote of an argument that was meant for it.
 _SPURIOUS: Final = frozenset({"allow_pickle"})
 
@@ -71,7 +72,7 @@ def as_group(file: NpzFile) -> StoredGroup:
         if name in _ATTRIBUTES:
             place, spelling = _ATTRIBUTES[name]
             beside[place][spelling] = array.read()[()]
-        elif array.shape and not (name in _ROOT and array.shape == (1,)):
+        elif name in _ARRAYS or (array.shape and not (name in _ROOT and array.shape == (1,))):
             group.arrays[name] = _NpzMember(array, beside.get(name, {}))
         elif name not in _SPURIOUS:
             value: Any = array.read().reshape(-1)[0]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ptyxr.errors import PtyxrError
 from ptyxr.formats.checks import what_opening_raises
 from ptyxr.formats.ptychodus_check import check_product
+from ptyxr.formats.ptychodus_keys import FORMAT_ID, FORMAT_VERSION
 from ptyxr.formats.ptychodus_npz import PtychodusNpzBackend, as_group
 from ptyxr.formats.ptychodus_source import check_source
 from ptyxr.report import Findings
@@ -35,7 +37,9 @@ def check_npz_product(path: Any, open_source: OpenSource | None = None) -> Repor
         If there is no such file, or it is no zip archive.
     """
     group = as_group(NpzFile(path))
-    report = check_product(group, None)
+    # What says that a file is an HDF5 product, no NPZ has.
+    told = {**group.attrs, "format_id": FORMAT_ID, "format_version": FORMAT_VERSION}
+    report = check_product(replace(group, attrs=told), None)
     if open_source is not None:
         findings = Findings(group.file)
         try:
