@@ -41,7 +41,10 @@ def variable_unit(variable: Variable, name: str) -> str:
     UnitError
         If it has lost its unit, or carries one that ptyxr refuses.
     """
-    data = _loaded(variable)
+    return _unit(variable, _loaded(variable), name)
+
+
+def _unit(variable: Variable, data: Any, name: str) -> str:
     if is_quantity(data):
         return canonical(data, name)
     if "units" in variable.attrs:
@@ -61,8 +64,8 @@ def variable_numbers(variable: Variable, name: str, unit: str | None = None) -> 
     UnitError
         If it has lost its unit, or one that does not convert.
     """
-    source = variable_unit(variable, name)
     data = _loaded(variable)
+    source = _unit(variable, data, name)
     values = np.asarray(data.magnitude if is_quantity(data) else data)
     try:
         return values if unit is None else convert(values, source, unit)

@@ -50,9 +50,13 @@ def unit_of(ds: Dataset, name: str) -> str:
     UnitError
         If it has lost its unit, or carries one that ptyxr refuses.
     """
+    return variable_unit(_variable(ds, name), name)
+
+
+def _variable(ds: Dataset, name: str) -> Variable:
     if name not in ds.variables:
         raise MissingDataError("the dataset has no such coordinate", key=name)
-    return variable_unit(ds.variables[name], name)
+    return ds.variables[name]
 
 
 def magnitude(ds: Dataset, name: str, unit: str | None = None) -> np.ndarray:
@@ -73,8 +77,7 @@ def magnitude(ds: Dataset, name: str, unit: str | None = None) -> np.ndarray:
     UnitError
         If it has lost its unit, or one that does not convert.
     """
-    unit_of(ds, name)
-    return variable_numbers(ds.variables[name], name, unit)
+    return variable_numbers(_variable(ds, name), name, unit)
 
 
 def scalar(ds: Dataset, name: str) -> float | None:

@@ -31,8 +31,7 @@ from ptyxr.formats.ptychodus_keys import (
 from ptyxr.formats.ptychodus_raw import decode_raw_data
 from ptyxr.model import SCHEMA
 from ptyxr.storage.arrays import MemoryArray
-from ptyxr.storage.files import first_bytes, kept_position
-from ptyxr.storage.hdf5 import HDF5File, is_hdf5
+from ptyxr.storage.hdf5 import HDF5File, member_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -363,15 +362,4 @@ class PtychodusBackend(BackendEntrypoint):
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Tell whether this is a Ptychodus product, by looking inside."""
-        try:
-            if not is_hdf5(first_bytes(filename_or_obj)):
-                return False
-            with kept_position(filename_or_obj):
-                file = HDF5File(filename_or_obj)
-                try:
-                    return file.names() >= _TELLING
-                finally:
-                    file.close()
-        # Whatever a damaged file makes h5py raise: it is not ours to open.
-        except Exception:  # noqa: BLE001
-            return False
+        return member_names(filename_or_obj) >= _TELLING

@@ -17,9 +17,9 @@ from ptyxr.formats.assembly import DECODERS
 from ptyxr.formats.ptychodus import decode_product
 from ptyxr.formats.ptychodus_keys import CENTER, FORMAT_KEYS, KEYS, RAW_DATA
 from ptyxr.storage.arrays import ViewArray
-from ptyxr.storage.files import clean_text, first_bytes, kept_position
+from ptyxr.storage.files import clean_text
 from ptyxr.storage.groups import Member, StoredGroup
-from ptyxr.storage.npz import NpzFile, is_zip, member_names
+from ptyxr.storage.npz import NpzFile, member_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -164,11 +164,4 @@ class PtychodusNpzBackend(BackendEntrypoint):
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Tell whether this is a Ptychodus product, by the names of its members."""
-        try:
-            if not is_zip(first_bytes(filename_or_obj)):
-                return False
-            with kept_position(filename_or_obj):
-                return member_names(filename_or_obj) >= _TELLING
-        # Whatever a damaged archive makes zipfile raise: it is not ours to open.
-        except Exception:  # noqa: BLE001
-            return False
+        return member_names(filename_or_obj) >= _TELLING

@@ -21,8 +21,7 @@ from ptyxr.formats.ptychopinn_decode import (
     pattern_order,
 )
 from ptyxr.storage.arrays import MemoryArray, StoredArray
-from ptyxr.storage.files import first_bytes, kept_position
-from ptyxr.storage.npz import NpzFile, is_zip, member_names
+from ptyxr.storage.npz import NpzFile, member_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -185,14 +184,7 @@ class PtychoPINNBackend(BackendEntrypoint):
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Tell whether this is a PtychoPINN dataset, by the names of its members."""
-        try:
-            if not is_zip(first_bytes(filename_or_obj)):
-                return False
-            with kept_position(filename_or_obj):
-                members = member_names(filename_or_obj)
-        # Whatever a damaged archive makes zipfile raise: it is not ours to open.
-        except Exception:  # noqa: BLE001
-            return False
+        members = member_names(filename_or_obj)
         return "probe_position_x_m" not in members and (
             {"xcoords", "ycoords"} <= members or {"xcoords_start", "ycoords_start"} <= members
         )

@@ -22,7 +22,9 @@ from ptyxr.storage.files import (
     check_source,
     clean_text,
     file_signature,
+    first_bytes,
     is_path,
+    kept_position,
     source_name,
 )
 from ptyxr.storage.groups import Member, StoredGroup
@@ -30,7 +32,7 @@ from ptyxr.storage.groups import Member, StoredGroup
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["HDF5Array", "HDF5File", "is_hdf5"]
+__all__ = ["HDF5Array", "HDF5File", "is_hdf5", "member_names"]
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _LINKS = 64  # soft links that are followed on one way; HDF5 itself follows 16
@@ -39,6 +41,32 @@ _LINKS = 64  # soft links that are followed on one way; HDF5 itself follows 16
 def is_hdf5(start: bytes) -> bool:
     """Tell whether the first bytes of a file are those of an HDF5 file."""
     return start.startswith(_MAGIC)
+
+
+def member_names(source: Any) -> set[str]:
+    """Return the names of what is in the root of an HDF5 file; never raises.
+
+    Parameters
+    ----------
+    source : str, path-like, bytes or binary file object
+
+    Returns
+    -------
+    set of str
+        Empty where it is no HDF5 file, or a damaged one.
+    """
+    try:
+        if not is_hdf5(first_bytes(source)):
+            return set()
+        with kept_position(source):
+            file = HDF5File(source)
+            try:
+                return file.names()
+            finally:
+                file.close()
+    # Whatever a damaged file makes h5py raise: it is not ours to open.
+    except Exception:  # noqa: BLE001
+        return set()
 
 
 def _open(path: Any, signature: tuple[int, ...] | None = None, mode: str = "r") -> h5py.File:

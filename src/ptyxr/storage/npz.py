@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 
 from ptyxr.errors import FormatError, InvalidDataError, PtyxrError
 from ptyxr.storage.arrays import StoredArray, ViewArray, outer
-from ptyxr.storage.files import clean_text
+from ptyxr.storage.files import clean_text, first_bytes, kept_position
 from ptyxr.storage.pickled import unpickle_string
 from ptyxr.storage.sources import Source
 from ptyxr.storage.streams import blocks, checked_cast
@@ -51,19 +51,29 @@ def is_zip(start: bytes) -> bool:
 
 
 def member_names(source: Any) -> set[str]:
-    """Return the names of the arrays in an NPZ file, from its directory alone.
+    """Return the names of the arrays in an NPZ file, from its directory alone; never raises.
 
     Parameters
     ----------
     source : str, path-like, bytes or binary file object
 
-    Raises
-    ------
-    OSError, zipfile.BadZipFile
-        If it cannot be read as a zip archive.
+    Returns
+    -------
+    set of str
+        Empty where it is no zip archive, or a damaged one.
     """
-    with Source(source).open() as file, zipfile.ZipFile(file) as archive:
-        return {n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")}
+    try:
+        if not is_zip(first_bytes(source)):
+            return set()
+        with (
+            kept_position(source),
+            Source(source).open() as file,
+            zipfile.ZipFile(file) as archive,
+        ):
+            return {n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")}
+    # Whatever a damaged archive makes zipfile raise: it is not ours to open.
+    except Exception:  # noqa: BLE001
+        return set()
 
 
 class NpzFile:
