@@ -11,7 +11,13 @@ from xarray import Index, IndexSelResult, Variable
 from ptyxr.carried import has_quantity, variable_numbers, variable_unit
 from ptyxr.errors import GridError, UnitError
 from ptyxr.grids import TOLERANCE, Grid, as_array, between, find, fit, tidy
-from ptyxr.indexes.selecting import NoStack, check_kinds, label_numbers, selected_along
+from ptyxr.indexes.selecting import (
+    NoStack,
+    check_kinds,
+    label_numbers,
+    like_label,
+    selected_along,
+)
 from ptyxr.variables import AxisVariable, read_only, unit_variable
 
 if TYPE_CHECKING:
@@ -219,13 +225,7 @@ class GridIndex(NoStack):
                 f"{within}; the axis has {len(self._columns)} of {self.grid}"
             )
         if hasattr(label, "dims"):
-            indexer: Any = Variable(label.dims, found)
-            if hasattr(label, "coords"):
-                from xarray import DataArray
-
-                kept = {k: v for k, v in label.coords.items() if k != self.name}
-                indexer = DataArray(indexer, coords=kept)
-            return IndexSelResult({self.dim: indexer})
+            return IndexSelResult({self.dim: like_label(label, found, self.name)})
         return IndexSelResult({self.dim: int(found) if found.ndim == 0 else found})
 
     def _slice(self, label: slice) -> slice | np.ndarray:

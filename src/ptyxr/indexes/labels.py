@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from xarray import DataArray, Index, IndexSelResult, Variable
 from xarray.indexes import PandasIndex
 
 from ptyxr.carried import variable_unit
 from ptyxr.errors import UnitError
-from ptyxr.indexes.selecting import NoStack, check_kinds, label_numbers
+from ptyxr.indexes.selecting import NoStack, check_kinds, label_numbers, like_label
 from ptyxr.units import convert_decimal
 from ptyxr.variables import read_only, unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
     from typing import Self
+
+    from xarray import Index, IndexSelResult, Variable
 
 __all__ = ["UnitIndex"]
 
@@ -93,12 +94,7 @@ class UnitIndex(NoStack):
         if isinstance(label, slice):
             return slice(self._bare(label.start), self._bare(label.stop), label.step)
         numbers = label_numbers(label, self.unit, self.name, bare=False)
-        if not hasattr(label, "dims"):
-            return numbers[()]
-        plain = Variable(label.dims, numbers)
-        if not hasattr(label, "coords"):
-            return plain
-        return DataArray(plain, {k: v for k, v in label.coords.items() if k != self.name})
+        return like_label(label, numbers, self.name) if hasattr(label, "dims") else numbers[()]
 
     def sel(
         self, labels: dict[Any, Any], method: str | None = None, tolerance: Any = None

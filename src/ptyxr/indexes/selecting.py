@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from xarray import Index, Variable
+from xarray import DataArray, Index, Variable
 
 from ptyxr.errors import GridError, UnitError
 from ptyxr.units import canonical, convert_decimal, is_quantity, parse
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
     from typing import Self
 
-__all__ = ["NoStack", "check_kinds", "label_numbers", "selected_along"]
+__all__ = ["NoStack", "check_kinds", "label_numbers", "like_label", "selected_along"]
 
 
 def label_numbers(label: Any, unit: str, name: Hashable, *, bare: bool) -> np.ndarray:
@@ -70,6 +70,23 @@ def _real(numbers: np.ndarray, name: Hashable) -> np.ndarray:
     if numbers.dtype.kind not in "fiu":
         raise UnitError("the label is no real number", key=str(name), found=repr(numbers))
     return numbers.astype(float)
+
+
+def like_label(label: Any, values: np.ndarray, name: Hashable) -> Any:
+    """Return values with the dimensions and other coordinates of the label they were found for.
+
+    Parameters
+    ----------
+    label : Variable or DataArray
+    values : ndarray
+        Of its shape.
+    name : hashable
+        Name of the coordinate, which is left out.
+    """
+    plain = Variable(label.dims, values)
+    if not hasattr(label, "coords"):
+        return plain
+    return DataArray(plain, {k: v for k, v in label.coords.items() if k != name})
 
 
 def selected_along(dim: Hashable, indexers: Mapping[Any, Any]) -> Any:
