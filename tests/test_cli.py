@@ -355,7 +355,7 @@ def test_info_reads_nothing_big(product, monkeypatch):
     read, original = [], HDF5Array._read
 
     def recording(self, key):
-        read.append(self.path)
+        read.append(self.origin[1])
         return original(self, key)
 
     monkeypatch.setattr(HDF5Array, "_read", recording)

@@ -16,9 +16,9 @@ from ptyxr.placement import points_outside
 
 Q = ptyxr.ureg.Quantity
 
-sizes = st.floats(1e-12, 1e3)
+sizes = st.floats(1e-12, 1e-3)  # what a pixel can be; larger ones without a unit are refused
 # Below, a product would underflow.
-numbers_of_pixels = st.floats(-1e5, 1e5).filter(lambda x: x == 0 or abs(x) > 1e-200)
+numbers_of_pixels = st.floats(-1e5, 1e5).filter(lambda x: x == 0 or abs(x) > 0.01)
 
 
 def dataset(x=(6.0, 7.25), y=(5.5, 6.0), shape=(20, 22), probe=(4, 6), **options):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from ptyxr.errors import PtyxrError
+from ptyxr.errors import PtyxrError, printable
 from ptyxr.model import AXES, SCHEMA
 
 if TYPE_CHECKING:
@@ -62,13 +62,16 @@ _SYMBOLS: Final = {
 
 # What messages advise in Python, as options of `convert`.
 _AS_OPTIONS: Final = (
-    (r"ds\.ptyxr\.assign_pixel_size\((\w+)='([^']*)'[^)]*\)", r"--\1-pixel-size '\2'"),
+    (r"ds\.ptyxr\.assign_pixel_size\((\w+)='([^']*)', (\w+)='([^']*)'\)",
+     r"--\1-pixel-size '\2' --\3-pixel-size '\4'"),
+    (r"ds\.ptyxr\.assign_pixel_size\((\w+)='([^']*)'\)", r"--\1-pixel-size '\2'"),
+    (r"\('([^']*)', '([^']*)'\)", r"'\1,\2'"),  # a pair
     (r"ds\.ptyxr\.fill_object\(\)", "--fill-object"),
     (r"\bposition_index='(\w+)'", r"--position-index \1"),
     (r"\b(origin|measurement|probe)='(\w+)'", r"--\1 \2"),
     (r"\bmode='w'", "--overwrite"),
     (r"\bWithout object_center\b", "Without --object-center"),
-)
+)  # fmt: skip
 
 
 def as_options(message: str) -> str:
@@ -130,7 +133,12 @@ class Group(TyperGroup):
 
 def _sentence(error: Exception) -> str:
     """Return what an error says, of the system's without their number and brackets."""
-    if not isinstance(error, OSError) or isinstance(error, PtyxrError) or not error.filename:
+    if isinstance(error, PtyxrError) or not isinstance(error, OSError):
+        return str(error)
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        # The one path that the system does not name is the folder that others are relative to.
+        return "the current folder is gone. Change into it anew, with cd"
+    if not error.filename:
         return str(error)
     return f"{error.filename}: {error.strerror}"
 
@@ -235,7 +243,8 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> RenderableT
         padding=(0, 2, 0, 0),
     )
     for row in rows:
-        table.add_row(*map(escape, row))
+        # Names and texts come from files, and could steer the terminal.
+        table.add_row(*(escape(printable(cell)) for cell in row))
     return table
 
 
@@ -386,6 +395,6 @@ def _show_progress(done: threading.Event, text: str, target: Path, total: float)
 def _written(target: Path, since: float) -> int:
     """Return the size so far of the temporary file that is to become `target`, or 0."""
     with contextlib.suppress(OSError):
-        found = [file.stat() for file in target.parent.glob(f".{target.name}.*.tmp")]
+        found = [file.stat() for file in target.parent.glob(f".{target.name[:40]}.*tmp")]
         return max((one.st_size for one in found if one.st_mtime >= since), default=0)
     return 0

@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 __all__ = ["PtyxrDataArrayAccessor", "PtyxrDatasetAccessor"]
 
 
+def _refuse_netcdf(obj: xr.Dataset | xr.DataArray) -> None:
+    if any(str(dim).startswith("phony_dim_") for dim in obj.dims):
+        raise FormatError(
+            "the file was opened by a netCDF engine, as xarray does with every HDF5 file",
+            file=obj.encoding.get("source"),
+            found="dimensions without names",
+            expected="those of the data model",
+            remedy="Open it with engine='ptychodus', or with ptyxr.open_dataset()",
+        )
+
+
 @xr.register_dataset_accessor("ptyxr")
 class PtyxrDatasetAccessor:
     """Ptychography on a dataset: units, frame, optics, writing, pictures.
@@ -42,12 +53,7 @@ class PtyxrDatasetAccessor:
 
     @property
     def _ds(self) -> xr.Dataset:
-        if any(str(dim).startswith("phony_dim_") for dim in self._obj.dims):
-            raise FormatError(
-                "the file was opened by a netCDF engine, as xarray does with every HDF5 file",
-                found="dimensions without names",
-                remedy="Open it with engine='ptychodus', or with ptyxr.open_dataset()",
-            )
+        _refuse_netcdf(self._obj)
         return self._obj
 
     # Units
@@ -558,10 +564,15 @@ class PtyxrDataArrayAccessor:
     """
 
     def __init__(self, array: xr.DataArray) -> None:
-        self._array = array
+        self._obj = array
 
     def __repr__(self) -> str:
-        return f"<ptyxr accessor of {self._array.name!r}>"
+        return f"<ptyxr accessor of {self._obj.name!r}>"
+
+    @property
+    def _array(self) -> xr.DataArray:
+        _refuse_netcdf(self._obj)
+        return self._obj
 
     def quantify(self) -> xr.DataArray:
         """Return the array with coordinates as pint Quantities and pixel axes as grids."""
@@ -618,15 +629,15 @@ class PtyxrDataArrayAccessor:
         MissingDataError
             If there is no picture for an array of this name.
         """
-        plots = DatasetPlots(self._array.to_dataset())
-        picture = getattr(plots, str(self._array.name), None)
-        if picture is None:
+        name = str(self._array.name)
+        if name not in ("object", "probe", "loss", "diffraction"):
             raise MissingDataError(
                 "there is no picture for an array of this name",
-                key=str(self._array.name),
+                key=name,
                 expected="'object', 'probe', 'loss' or 'diffraction'",
                 remedy="xarray's own .plot() draws any array",
             )
+        picture = getattr(DatasetPlots(self._array.to_dataset()), name)
         return picture(**kwargs)  # type: ignore[no-any-return]
 
 

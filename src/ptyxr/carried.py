@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ptyxr.errors import UnitError
+from ptyxr.model import SCHEMA
 from ptyxr.units import canonical, convert, is_quantity
 
 if TYPE_CHECKING:
@@ -49,10 +50,15 @@ def _unit(variable: Variable, data: Any, name: str) -> str:
         return canonical(data, name)
     if "units" in variable.attrs:
         return canonical(str(variable.attrs["units"]), name)
+    unit = SCHEMA[name].unit if name in SCHEMA else "meter"
     raise UnitError(
         "the coordinate has lost its unit, as it does when a bare array is assigned over it",
         key=name,
-        remedy="Assign a Quantity, or a variable with a 'units' attribute, in its place",
+        # xarray makes an index of what is called as its dimension, and that holds numbers only.
+        remedy="Assign numbers with a 'units' attribute in its place: "
+        f"ds.assign_coords({name}=({name!r}, numbers, {{'units': {unit!r}}}))"
+        if variable.dims == (name,)
+        else "Assign a Quantity, or a variable with a 'units' attribute, in its place",
     )
 
 

@@ -174,7 +174,7 @@ def convert(
     import ptyxr
     from ptyxr.formats.ptychodus_writer import with_metadata
 
-    reading = {
+    reading: dict[str, Any] = {
         name: one.value for name, one in (("origin", origin), ("measurement", measurement)) if one
     }
     with ptyxr.open_dataset(source, **(reading if from_rawdata else {})) as opened:

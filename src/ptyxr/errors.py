@@ -4,20 +4,50 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
+    "ChangedFileError",
     "ExistingFileError",
     "ExternalDataError",
     "FormatError",
     "GridError",
     "InvalidDataError",
+    "LabelError",
     "MissingDataError",
     "MissingDependencyError",
     "MissingFileError",
     "PtyxrError",
     "UnitError",
+    "listed",
+    "printable",
     "warn",
 ]
+
+
+_LONGEST = 500  # of what was found, in characters: files can be full of anything
+
+
+def _cut(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
+
+
+def printable(text: str) -> str:
+    """Return text without what steers a terminal, or cannot be encoded: names come from files."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+def listed(names: Iterable[object], most: int = 8) -> str:
+    """Return the first names, and how many more there are."""
+    every = [str(name) for name in names]
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 class PtyxrError(ValueError):
@@ -59,10 +89,10 @@ class PtyxrError(ValueError):
         where = [part for part in (self.file, self.key and repr(self.key)) if part]
         message = f"{': '.join(where)}: {self.problem}" if where else self.problem
         if self.found is not None:
-            message += f": found {self.found}"
+            message += f": found {_cut(self.found)}"
         if self.expected is not None:
-            message += f"{';' if self.found is None else ','} expected {self.expected}"
-        return f"{message}. {self.remedy}." if self.remedy else message
+            message += f"{';' if self.found is None else ','} expected {_cut(self.expected)}"
+        return printable(f"{message}. {self.remedy}." if self.remedy else message)
 
     def __reduce__(self) -> tuple[object, ...]:
         # An exception is unpickled from its args alone, which would lose the keywords.
@@ -94,12 +124,37 @@ class InvalidDataError(PtyxrError):
     """Something in the file or the dataset cannot be what it is said to be."""
 
 
+class ChangedFileError(InvalidDataError):
+    """The file is not the one any more that was opened.
+
+    Parameters
+    ----------
+    file : str
+        The file.
+    """
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            "the file has changed since it was opened", file=file, remedy="Open it anew"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.file,))
+
+
 class ExternalDataError(InvalidDataError):
     """Something leads out of the file that was named; it is not followed."""
 
 
 class MissingDataError(PtyxrError):
     """Something that an operation needs is not in the dataset."""
+
+
+class LabelError(PtyxrError, KeyError):
+    """There is nothing at the place that was selected."""
+
+    # KeyError would show the message in quotes.
+    __str__ = ValueError.__str__
 
 
 class UnitError(PtyxrError):
@@ -122,8 +177,9 @@ def warn(message: str) -> None:
     message : str
         What is the matter and, in its last sentence, what to do about it.
     """
-    inside = ("ptyxr", "xarray", "dask", "pint_xarray")
+    # numpy stands between where one of its error states is a decorator.
+    inside = ("ptyxr", "xarray", "dask", "pint_xarray", "numpy")
     depth, frame = 1, sys._getframe(1)  # noqa: SLF001  (warnings itself counts by it)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
         depth, frame = depth + 1, frame.f_back
-    warnings.warn(message, UserWarning, stacklevel=depth + 1)
+    warnings.warn(printable(message), UserWarning, stacklevel=depth + 1)

@@ -24,6 +24,7 @@ from ptyxr.errors import GridError, MissingDataError, UnitError
 from ptyxr.grids import TOLERANCE, Grid
 from ptyxr.indexes import GridIndex, UnitIndex
 from ptyxr.model import AXES, POSITIONS, SCHEMA, axes_of
+from ptyxr.spelling import MISTAKEN
 from ptyxr.units import (
     METER,
     PIXEL,
@@ -194,6 +195,7 @@ def _length_or_pixel(unit: object) -> str:
                 key="unit",
                 found=target,
                 expected="'m', 'um', 'nm', … or 'pixel'",
+                remedy=MISTAKEN.get(target),
             ) from error
     return target
 

@@ -31,7 +31,7 @@ from ptyxr._drawing import (
     new_axes,
     pyplot,
 )
-from ptyxr.errors import MissingDataError
+from ptyxr.errors import MissingDataError, PtyxrError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,7 @@ def plot(ds: xr.Dataset, *, fig: Figure | SubFigure | None = None) -> Figure | S
         size = (width, heights.sum() + 0.3)
         fig = cast("Figure", pyplot().figure(figsize=size, layout="constrained"))
     if name := str(ds.attrs.get("name", "")):
-        fig.suptitle(name)
+        fig.suptitle(name, parse_math=False)  # a "$" in it is no formula
     grid = fig.add_gridspec(len(rows), 1, height_ratios=heights)
     for i, row in enumerate(rows):
         cells = grid[i].subgridspec(1, len(row))
@@ -132,11 +132,16 @@ def plot_object(
 
     Raises
     ------
-    ValueError
+    PtyxrError
         If `quantity` is none of the above.
     """
     if quantity not in ("amplitude", "phase", "complex"):
-        raise ValueError(f"quantity must be 'amplitude', 'phase' or 'complex', not {quantity!r}")
+        raise PtyxrError(
+            "the object has no such picture",
+            key="quantity",
+            found=repr(quantity),
+            expected="'amplitude', 'phase' or 'complex'",
+        )
     ax = new_axes(ax)
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize

@@ -44,7 +44,7 @@ def _place(index: PointIndex, x: object, y: object) -> np.ndarray:
             key=error.key,
             found=error.found,
             expected=error.expected,
-            remedy=error.remedy or f"Give it in a unit that converts to {index.unit}",
+            remedy=error.remedy or f"Give it in {index.unit}, as the positions are",
         ) from error
     return np.array(place)
 

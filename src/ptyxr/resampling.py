@@ -53,8 +53,12 @@ def interp(ds: Dataset, coords: Mapping[str, Any], **options: Any) -> Dataset:
     """Return the dataset interpolated at places; see the accessor's method of this name."""
     wanted: dict[str, DataArray] = {}
     for name, label in coords.items():
-        if name not in ds.coords:
-            raise MissingDataError("the dataset has no such coordinate", key=name)
+        if not _has_axis(ds, name):
+            raise MissingDataError(
+                "the dataset has no such coordinate to interpolate along",
+                key=name,
+                expected=", ".join(repr(one) for one in map(str, ds.dims) if _has_axis(ds, one)),
+            )
         numbers = label_numbers(label, unit_of(ds, name), name, bare=False)
         dims = getattr(label, "dims", (name,) if numbers.ndim else ())
         beside = {k: v for k, v in getattr(label, "coords", {}).items() if k != name}

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ptyxr.errors import UnitError
+from ptyxr.errors import UnitError, warn
+from ptyxr.factors import factor
+from ptyxr.spelling import ask_for_unit, example, hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +50,8 @@ _SPELLINGS: Final[dict[Any, str]] = {}
 
 _NUMBER: Final = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*", re.DOTALL)
 _PX: Final = re.compile(r"(?<![\w])px(?![\w])")
+
+_LARGEST_BARE_PIXEL: Final = 1e-3
 
 _CSS_PIXEL: Final = (
     "pint's 'px' is the CSS pixel, 1/96 inch, a length, and never a pixel of an array"
@@ -97,7 +101,7 @@ def _parse_unit(text: str, name: str | None = None) -> Any:
             "this is no unit that pint knows",
             key=name,
             found=repr(text),
-            remedy="Units are spelled as pint spells them: 'nm', 'um', 'keV', 'degree', 'pixel'",
+            remedy=hint(text),
         ) from error
     _no_css_pixel(unit, name)
     return unit
@@ -149,64 +153,14 @@ def canonical(unit: object, name: str | None = None) -> str:
             return f"{_parse_unit(unit, name):D}"
     unit = getattr(unit, "units", unit)
     if not hasattr(unit, "_units"):
-        raise UnitError("this is no unit", key=name, found=repr(unit), remedy="Try 'm' or 'pixel'")
+        raise UnitError("this is no unit", key=name, found=repr(unit), expected="a text like 'um'")
     _no_css_pixel(unit, name)
     return _spelled(unit)
 
 
 def _factor(source: str, target: str) -> float:
     """Return the number that values in `source` are multiplied with to be in `target`."""
-    return _factor_in(_underlying(), source, target)
-
-
-@lru_cache(maxsize=512)
-def _factor_in(registry: Any, source: str, target: str) -> float:
-    if source == "dimensionless" and target == "degree":
-        # A radian is dimensionless to pint, which would take a bare 30 for 1719 degrees.
-        raise UnitError("an angle has a unit", found=source, expected="'degree' or 'radian'")
-    factor = _ratio(registry, source, target)
-    # pint composes factors in floating point: 1 m is 999999999.9999999 nm. Where 15 digits say the
-    # same to two ulp, they are what the definition says.
-    short = float(f"{factor:.15g}")
-    return short if abs(short - factor) <= 2 * math.ulp(factor) else factor
-
-
-@lru_cache(maxsize=1)
-def _own_registry() -> Any:
-    import pint
-
-    return pint.UnitRegistry()
-
-
-def _ratio(registry: Any, source: str, target: str) -> float:
-    # cf_xarray.units takes C, the coulomb of the electron volt, for the degree Celsius. Units that
-    # pint defines mean what pint says, whoever has replaced the registry.
-    found = _root_ratio(registry, source, target)
-    if found is None:
-        found = _root_ratio(_own_registry(), source, target)
-    if found is not None:
-        return found
-    raise UnitError(
-        "these units do not convert into each other by a factor", found=source, expected=target
-    )
-
-
-def _root_ratio(registry: Any, source: str, target: str) -> float | None:
-    """Return the ratio of two units by their definitions; None where it is no number.
-
-    ``registry.convert`` would heed the context that some thread has entered, and a temperature has
-    an offset beside its factor.
-    """
-    from pint.errors import PintError
-
-    try:
-        units = registry.Unit(source), registry.Unit(target)
-        if not all(registry.Quantity(1, unit)._is_multiplicative for unit in units):  # noqa: SLF001
-            return None
-        factor, root = registry.get_root_units(units[0] / units[1])
-    except PintError:
-        return None
-    return float(factor) if root.dimensionless else None
+    return factor(_underlying(), source, target)
 
 
 def convert_scalar(value: float, source: str, target: str) -> float:
@@ -233,10 +187,10 @@ def convert_scalar(value: float, source: str, target: str) -> float:
     """
     if source == target:
         return value
-    factor = _factor(source, target)
+    ratio = _factor(source, target)
     if not math.isfinite(value):
-        return value * factor
-    return float(Decimal(repr(float(value))) * Decimal(repr(factor)))
+        return value * ratio
+    return float(Decimal(repr(float(value))) * Decimal(repr(ratio)))
 
 
 def convert_decimal(values: np.ndarray, source: str, target: str) -> np.ndarray:
@@ -300,36 +254,55 @@ def parse(value: object, unit: str, name: str, *, bare: bool = True) -> float:
     value = _unwrapped(value)
     if isinstance(value, str):
         match = _NUMBER.fullmatch(value)
-        if match is None or "±" in value:
+        if match is None or "±" in value or match[2].startswith(","):
             raise UnitError(
-                "this is no number with a unit", key=name, found=repr(value), remedy="Try '50 nm'"
+                "this is no number with a unit",
+                key=name,
+                found=repr(value),
+                expected=f"one like {example(unit)}",
+                remedy="Decimals have a point, and two values are a pair: ('50.5 nm', '40 nm')"
+                if "," in value
+                else None,
             )
         number, given = match.groups()
         if not given and unit != "count":
-            raise UnitError(
-                "the unit is missing", key=name, found=repr(value), expected=f"one like {unit!r}"
-            )
+            raise _no_unit(value, unit, name)
         source = canonical(given, name) if given else unit
     elif is_quantity(value):
         number, source = value.magnitude, canonical(value, name)  # type: ignore[attr-defined]
     elif bare:
         number, source = value, unit
     else:
-        raise UnitError("the unit is missing", key=name, found=repr(value), expected=f"'1 {unit}'")
+        raise _no_unit(value, unit, name)
     number = _finite(number)
     if number is None:
         raise UnitError(
-            "this is no number", key=name, found=repr(value), expected=f"a number in {unit}"
+            "this is no number", key=name, found=repr(value), expected=f"one like {example(unit)}"
         )
     try:
-        factor = 1.0 if source == unit else _factor(source, unit)
+        ratio = 1.0 if source == unit else _factor(source, unit)
     except UnitError as error:
         raise UnitError(
-            "the unit does not fit", key=name, found=repr(str(value)), expected=unit
+            "the unit does not fit",
+            key=name,
+            found=repr(str(value)),
+            expected=f"{unit}, as in {example(unit)}",
         ) from error
     if isinstance(number, float):
+        doubt = None if is_quantity(value) else ask_for_unit(name, number, unit)
+        if doubt is not None:
+            warn(doubt)
         return convert_scalar(number, source, unit)
-    return float(number * Decimal(repr(factor)))
+    return float(number * Decimal(repr(ratio)))
+
+
+def _no_unit(value: object, unit: str, name: str) -> UnitError:
+    return UnitError(
+        "the unit is missing",
+        key=name,
+        found=repr(value),
+        expected=f"one like {example(unit)}",
+    )
 
 
 def _finite(number: Any) -> Decimal | float | None:
@@ -358,7 +331,9 @@ def _one_pixel_size(value: object, name: str) -> float:
     value = _unwrapped(value)
     if isinstance(value, str):
         match = _NUMBER.fullmatch(value)
-        source = canonical(match.group(2), name) if match and match.group(2) else None
+        unit = match.group(2) if match else ""
+        # What is no unit, such as the rest of a decimal comma, is refused below.
+        source = canonical(unit, name) if unit and unit[0] != "," else None
     elif is_quantity(value):
         source = canonical(value, name)
     per_pixel = source is not None and "pixel" in source
@@ -367,7 +342,20 @@ def _one_pixel_size(value: object, name: str) -> float:
     else:
         size = parse(value, METER, name)
     if not (math.isfinite(size) and size > 0):
-        raise UnitError("a pixel size is positive and finite", key=name, found=repr(value))
+        raise UnitError(
+            "a pixel size is positive and finite",
+            key=name,
+            found=repr(value),
+            expected="one like '50 nm'",
+        )
+    if source is None and size > _LARGEST_BARE_PIXEL:
+        # Someone had nanometres in mind, or micrometres.
+        raise UnitError(
+            "a pixel size without a unit is in metre/pixel, and no pixel is so large",
+            key=name,
+            found=repr(value),
+            remedy="Write the unit: '50 nm'",
+        )
     return size
 
 
@@ -398,7 +386,10 @@ def pixel_size(value: object, name: str) -> tuple[float, float]:
         pair = tuple(value)  # type: ignore[arg-type]
         if len(pair) != 2:
             raise UnitError(
-                "a pixel size is one length or a pair", key=name, found=f"{len(pair)} values"
+                "a pixel size is one length or a pair",
+                key=name,
+                found=f"{len(pair)} values",
+                expected="'50 nm', or width and height as ('50 nm', '40 nm')",
             )
     else:
         pair = (value, value)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ptyxr.coordinates import axis, magnitude, unit_of
-from ptyxr.errors import FormatError, MissingFileError, PtyxrError
-from ptyxr.formats.assembly import KINDS
+from ptyxr.errors import FormatError, PtyxrError
+from ptyxr.formats.assembly import KINDS, any_numbers
 from ptyxr.formats.checks import FileCheck, OpenSource
 from ptyxr.formats.ptychodus_check import check_product_file
 from ptyxr.formats.ptychodus_npz import PtychodusNpzBackend
@@ -23,6 +23,7 @@ from ptyxr.report import Findings, Report
 from ptyxr.storage.files import first_bytes, is_path, source_name
 from ptyxr.storage.hdf5 import is_hdf5
 from ptyxr.storage.npz import is_zip
+from ptyxr.storage.recognise import missing, recognise
 from ptyxr.units import METER, METER_PER_PIXEL, PIXEL, convert_scalar
 
 if TYPE_CHECKING:
@@ -300,6 +301,7 @@ FILE_CHECKS: Final[list[FileCheck]] = [
 ]
 
 
+@any_numbers
 def validate_file(path: Any, source: Any = None) -> Report:
     """Check a file, picking by content how.
 
@@ -349,7 +351,7 @@ def _recognise(path: Any) -> FileCheck:
     """Return how a file is checked, by how it begins; errors leave it to others to name it."""
     name = source_name(path)
     if is_path(path) and not Path(name).exists():
-        raise MissingFileError("there is no such file")
+        raise missing(path)
     if is_path(path) and Path(name).is_dir():
         raise FormatError("this is a folder", expected="a file")
     if is_path(path) and not os.access(name, os.R_OK):
@@ -358,10 +360,8 @@ def _recognise(path: Any) -> FileCheck:
     for kind in FILE_CHECKS:
         if kind.recognises(start):
             return kind
-    found = "an empty file" if not start else f"a file that begins with {start[:16]!r}"
-    if start.startswith(b"\x1f\x8b"):
-        found = "a gzip file"
-    elif start.startswith(b"version https://git-lfs"):
-        found = "a pointer of Git LFS; 'git lfs pull' fetches the file"
+    told = recognise(path)
     expected = " or ".join(kind.name for kind in FILE_CHECKS)
-    raise FormatError("the format is not recognised", found=found, expected=expected)
+    raise FormatError(
+        "the format is not recognised", found=told.what, expected=expected, remedy=told.remedy
+    )

@@ -10,17 +10,20 @@ and what merges asks ``broadcast_equals`` after ``set_dims``.
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from xarray import IndexVariable, Variable
 from xarray.core import duck_array_ops
-from xarray.core.indexing import ExplicitlyIndexed
+from xarray.core.indexing import ExplicitlyIndexed, group_indexers_by_index
+from xarray.indexes import PandasIndex
 
 from ptyxr.carried import data_of
 from ptyxr.errors import UnitError
 from ptyxr.model import SCHEMA, TOLERANCE
+from ptyxr.spelling import example
 from ptyxr.units import (
     canonical,
     convert,
@@ -42,6 +45,10 @@ __all__ = [
     "same_numbers",
     "unit_variable",
 ]
+
+#: What xarray runs when it makes an index for one selection, and from where.
+_INDEX_FOR_NOW = PandasIndex.from_variables.__func__.__code__  # type: ignore[attr-defined]
+_SELECTING = group_indexers_by_index.__code__
 
 #: Key of a position's encoding for the pixel numbers that it came with.
 PIXEL_NUMBERS = "pixel_numbers"
@@ -140,6 +147,7 @@ class UnitVariable(Variable):
 
     @property
     def data(self) -> Any:  # noqa: D102  (xarray's)
+        self._refuse_bare_selection()
         return super().data
 
     @data.setter
@@ -195,6 +203,23 @@ class UnitVariable(Variable):
     def __setitem__(self, key: Any, value: Any) -> None:
         self._check_writeable()
         super().__setitem__(key, value)  # type: ignore[no-untyped-call]
+
+    def _refuse_bare_selection(self) -> None:
+        """Refuse to be made an index for one selection: it compares numbers in whatever unit."""
+        caller = sys._getframe(2)  # noqa: SLF001  (the property is between)
+        # Of `sel` along a coordinate without an index, xarray makes one there and then.
+        if caller.f_code is not _INDEX_FOR_NOW or not is_quantity(self._data):
+            return
+        if caller.f_back is not None and caller.f_back.f_code is _SELECTING:
+            name = _name(self)
+            raise UnitError(
+                "the coordinate has no index, and xarray would select by its bare numbers, in "
+                "whatever unit the label is",
+                key=name,
+                remedy="ds.ptyxr.nearest(x=..., y=...) and ds.ptyxr.within(...) find scan points"
+                if "position" in str(name)
+                else f"Set one first: ds.set_xindex({name!r}, ptyxr.indexes.UnitIndex)",
+            )
 
     def _check_writeable(self) -> None:
         data: Any = self._data
@@ -361,19 +386,21 @@ def _explained(error: Exception, variable: Variable, other: Any) -> Exception:
     key = _name(variable) if second in (None, _name(variable)) else f"{_name(variable)}, {second}"
     if not is_current(mine) or (is_quantity(other_data) and not is_current(other_data)):
         return UnitError(
-            "the registry of units was replaced while the data were open, and units of two "
-            "registries do not combine",
+            "units of two registries do not combine: one was made by hand, or replaced while the "
+            "data were open",
             key=key,
             found=f"{spelling(mine)} and {theirs} of different registries",
-            remedy="ds.ptyxr.quantify() brings a dataset to the new one (importing "
-            "cf_xarray.units replaces it)",
+            remedy="Make quantities with ptyxr.ureg; ds.ptyxr.quantify() brings a dataset to a new "
+            "registry (importing cf_xarray.units replaces it)",
         )
     if hasattr(error, "units1") or "Cannot compare" in str(error):
         return UnitError(
             "these units do not combine",
             key=key,
             found=f"{spelling(mine)} and {theirs}",
-            remedy="Bring both to one unit, as with ds.ptyxr.to(...)",
+            remedy="Bring both to one unit, as with ds.ptyxr.to(...)"
+            if is_quantity(other_data)
+            else f"Give the number its unit: ptyxr.ureg.Quantity({example(spelling(mine))})",
         )
     return error
 

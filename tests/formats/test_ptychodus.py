@@ -612,7 +612,7 @@ def test_the_engine_is_found_by_content(product, npz, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"", "empty"), (b"PK\x05\x06" + b"\0" * 18, "zip"), (b"\x1f\x8b gzip", "bytes")],
+    [(b"", "empty"), (b"PK\x05\x06" + b"\0" * 18, "zip"), (b"\x1f\x8b gzip", "gzip")],
 )
 def test_what_no_engine_opens(tmp_path, content, said):
     path = tmp_path / "file"

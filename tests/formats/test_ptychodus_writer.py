@@ -378,7 +378,7 @@ def datasets(draw):
         objectGuess=array(layers, *shape[:2]),
         probeGuess=array(modes, *shape[2:]),
     )
-    size = st.floats(1e-12, 1e3)
+    size = st.floats(1e-12, 1e-3)
     ds = ptyxr.from_rawdata(
         rawdata, origin="corner",
         object_pixel_size=(draw(size), draw(size)), probe_pixel_size=(draw(size), draw(size)),

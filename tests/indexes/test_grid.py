@@ -136,7 +136,7 @@ def test_sel(ds):
         .sizes["object_x"]
         == 3
     )
-    with pytest.raises(KeyError, match="no pixel of 'object_x'"):
+    with pytest.raises(KeyError, match="no pixel has its centre at the label"):
         ds.sel(object_x=Q(80, "nm"))
     with pytest.raises(KeyError):
         ds.sel(object_x=Q(95, "nm"), method="nearest", tolerance=Q(1, "nm"))

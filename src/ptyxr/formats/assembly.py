@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from xarray import Coordinates, Dataset, Variable
@@ -36,6 +36,11 @@ DECODERS = (
 
 #: Kinds of dtype, as numpy calls them, that an entry of the model takes.
 KINDS = {"complex": "c", "float": "fiu", "int": "iu", "bool": "b", "real": "fiub"}
+
+
+#: Numbers in a file may be anything. What is not finite is judged, and not warned of by numpy.
+any_numbers: Final = np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
+_LONGEST_AXIS: Final = 2**22  # pixels; its labels take 32 MB
 
 
 class Assembly:
@@ -93,7 +98,8 @@ class Assembly:
                 file=self.file,
                 key=key,
                 found=f"{array.dtype} {array.shape}",
-                expected=kind,
+                expected=f"{kind} numbers" if kind != "bool" else kind,
+                remedy=f"Write it again as such; drop_variables={name!r} leaves it out",
             )
 
     def array(
@@ -164,6 +170,7 @@ class Assembly:
                 key=key,
                 found=f"shape {shape}",
                 expected=axes_text(dims),
+                remedy="Write it again with these axes",
             )
 
     def _check_lengths(self, key: str, dims: tuple[str, ...], shape: tuple[int, ...]) -> None:
@@ -175,7 +182,8 @@ class Assembly:
                     file=self.file,
                     key=key,
                     found=f"{length} along {dim}",
-                    expected=str(known),
+                    expected=f"{known}, as others have",
+                    remedy="Write the file again with arrays of one length",
                 )
 
     def coordinate(
@@ -237,6 +245,21 @@ class Assembly:
         """Add a pixel axis."""
         if not self.wants(name):
             return
+        if grid.size > _LONGEST_AXIS:
+            raise InvalidDataError(
+                "no image is so large",
+                file=self.file,
+                key=name,
+                found=f"{grid.size} pixels",
+                expected=f"at most {_LONGEST_AXIS}",
+            )
+        if not np.isfinite(abs(float(grid.center)) + float(grid.pitch) * grid.size):
+            raise InvalidDataError(
+                "the axis is beyond all numbers",
+                file=self.file,
+                key=name,
+                found=f"{grid.size} pixels of {grid.pitch:g} about {grid.center:g}",
+            )
         self._indexes[name] = GridIndex.full(grid, name, quantified=self.quantify)
         described = Variable((), 0, {"long_name": SCHEMA[name].long_name})
         self._coordinates.update(self._indexes[name].create_variables({name: described}))

@@ -8,8 +8,8 @@ import numpy as np
 from xarray.backends import BackendEntrypoint
 from xarray.backends.common import datatree_from_dict_with_io_cleanup
 
-from ptyxr.errors import FormatError, InvalidDataError, warn
-from ptyxr.formats.assembly import DECODERS, Assembly, promoted
+from ptyxr.errors import FormatError, InvalidDataError, listed, warn
+from ptyxr.formats.assembly import DECODERS, Assembly, any_numbers, promoted
 from ptyxr.formats.ptychodus_axes import decode_axes, decode_positions, mend_corner, number
 from ptyxr.formats.ptychodus_groups import decode_raw_group, is_raw_data, root_and_raw
 from ptyxr.formats.ptychodus_keys import (
@@ -51,6 +51,7 @@ _COMPLEX: Final = "; a compound is one with two floating-point fields r and i of
 _TELLING: Final = frozenset({"object", "probe", "probe_position_x_m"})
 
 
+@any_numbers
 def decode_product(
     group: StoredGroup,
     raw: StoredGroup | None,
@@ -83,7 +84,7 @@ def decode_product(
         raise FormatError(
             "this is no Ptychodus product",
             file=group.file,
-            found=f"datasets {sorted(group.arrays)[:8]}",
+            found=sorted(group.names)[:8],
             expected="'object', 'probe', 'probe_position_x_m'",
             remedy="ptyxr.open_dataset() finds the engine by looking inside",
         )
@@ -102,6 +103,7 @@ def decode_product(
         raw.check(RAW_MEMBERS)
         decode_raw_data(product, raw, defaults, group)
     product.detector_axes()
+    _name_unreadable(group)
     product.left_out = not_carried(group)
     product.attrs["source_format"] = "ptychodus"
     return product
@@ -136,6 +138,20 @@ def _check_kinds(product: Assembly, group: StoredGroup, wanted: Iterable[Key]) -
         warn(
             f"{product.file}: '/{RAW_DATA}' is no group: {found}. Patterns and pixel numbers are "
             "left out; write them anew with ds.ptyxr.to_product().",
+        )
+
+
+def _name_unreadable(group: StoredGroup) -> None:
+    """Name in one warning the attributes that are damaged, or neither numbers nor text."""
+    beside = {name: array.attrs for name, array in group.arrays.items() if name in _RANKS}
+    left = [repr(key) for key, value in group.attrs.items() if value is None]
+    left += [
+        f"{n}.attrs[{k!r}]" for n, kept in beside.items() for k, v in kept.items() if v is None
+    ]
+    if left:
+        warn(
+            f"{group.file}: these attributes are damaged, or neither numbers nor text, and are "
+            f"left out: {listed(left)}. Write them again with h5py to have them read.",
         )
 
 
@@ -264,6 +280,7 @@ class PtychodusBackend(BackendEntrypoint):
         *DECODERS,
         "group",
         "quantify",
+        "allow_external",
     )
     supports_groups: ClassVar[bool] = True
 
@@ -280,6 +297,7 @@ class PtychodusBackend(BackendEntrypoint):
         drop_variables: str | Iterable[str] | None = None,
         group: str | None = None,
         quantify: bool = True,
+        allow_external: bool = False,
     ) -> Dataset:
         """Open a product as a dataset of the model, its arrays left in the file until used.
 
@@ -295,6 +313,9 @@ class PtychodusBackend(BackendEntrypoint):
             The product, or the group itself that PtychoPINN keeps in it, in pixels.
         quantify : bool, default: True
             Whether coordinates are pint Quantities, or numbers with a ``units`` attribute.
+        allow_external : bool, default: False
+            Whether links and datasets are followed that lead out of the file. Only for files that
+            you trust: they may name any file that you can read.
 
         Raises
         ------
@@ -305,7 +326,7 @@ class PtychodusBackend(BackendEntrypoint):
         """
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords
-        file = HDF5File(filename_or_obj)
+        file = HDF5File(filename_or_obj, allow_external=allow_external)
         try:
             root, raw = root_and_raw(file)
             how: dict[str, Any] = {"drop_variables": drop_variables, "quantify": quantify}
@@ -326,13 +347,14 @@ class PtychodusBackend(BackendEntrypoint):
         *,
         drop_variables: str | Iterable[str] | None = None,
         quantify: bool = True,
+        allow_external: bool = False,
         **_decoders: Any,
     ) -> dict[str, Dataset]:
         """Open the product and its ``/raw_data``, each array once.
 
         Parameters
         ----------
-        filename_or_obj, drop_variables, quantify
+        filename_or_obj, drop_variables, quantify, allow_external
             As `open_dataset` takes them.
 
         Returns
@@ -341,7 +363,7 @@ class PtychodusBackend(BackendEntrypoint):
             "/" in metres and, where there is one, "/raw_data" in pixels, without the probe and the
             object, which are links to those of the root.
         """
-        file = HDF5File(filename_or_obj)
+        file = HDF5File(filename_or_obj, allow_external=allow_external)
         how: dict[str, Any] = {"drop_variables": drop_variables, "quantify": quantify}
         try:
             root, raw = root_and_raw(file)

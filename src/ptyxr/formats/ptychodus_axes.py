@@ -47,7 +47,12 @@ def number(value: Any, file: str, key: str, *, booleans: bool = False) -> float:
         If it is none, or a complex one.
     """
     refusal = InvalidDataError(
-        "this is no number", file=file, key=key, found=repr(value), expected="a number"
+        "this is no number",
+        file=file,
+        key=key,
+        found=repr(value),
+        expected="a number",
+        remedy="Write it as one, in the unit that the key's name ends with",
     )
     array = np.asarray(value)
     # Of a complex number, numpy would drop the imaginary part with no more than a warning.

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from xarray.backends.locks import HDF5_LOCK
 
 from ptyxr.errors import FormatError, PtyxrError
 from ptyxr.formats.checks import OpenSource, what_opening_raises
@@ -25,6 +24,7 @@ from ptyxr.formats.ptychodus_source import check_source
 from ptyxr.report import Findings, Report
 from ptyxr.storage.arrays import MemoryArray
 from ptyxr.storage.hdf5 import HDF5File
+from ptyxr.storage.locks import HDF5_LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

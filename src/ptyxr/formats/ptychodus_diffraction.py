@@ -13,7 +13,7 @@ from xarray import Coordinates
 from xarray.backends import BackendEntrypoint
 
 from ptyxr.errors import FormatError, MissingDataError, PtyxrError, warn
-from ptyxr.formats.assembly import DECODERS, Assembly, promoted
+from ptyxr.formats.assembly import DECODERS, Assembly, any_numbers, promoted
 from ptyxr.formats.ptychodus_axes import number
 from ptyxr.formats.ptychodus_keys import misfit
 from ptyxr.frame import PIXEL_ORIGIN
@@ -52,6 +52,7 @@ _KNOWN: Final = frozenset(
 )  # fmt: skip
 
 
+@any_numbers
 def _decode(file: HDF5File, drop_variables: Any, *, quantify: bool) -> Assembly:
     group = file.group()
     if group is None:
@@ -61,7 +62,7 @@ def _decode(file: HDF5File, drop_variables: Any, *, quantify: bool) -> Assembly:
         raise FormatError(
             "this is no file of patterns of Ptychodus",
             file=group.file,
-            found=f"datasets {sorted(group.arrays)[:8]}",
+            found=sorted(group.names)[:8],
             expected="'patterns', 'indexes', 'bad_pixels'",
             remedy="ptyxr.open_dataset() finds the engine by looking inside",
         )
@@ -132,6 +133,7 @@ class PtychodusDiffractionBackend(BackendEntrypoint):
         "drop_variables",
         *DECODERS,
         "quantify",
+        "allow_external",
     )
 
     def open_dataset(
@@ -146,6 +148,7 @@ class PtychodusDiffractionBackend(BackendEntrypoint):
         decode_coords: Any = None,
         drop_variables: str | Iterable[str] | None = None,
         quantify: bool = True,
+        allow_external: bool = False,
     ) -> Dataset:
         """Open assembled diffraction or training data, the patterns left in the file until used.
 
@@ -159,6 +162,9 @@ class PtychodusDiffractionBackend(BackendEntrypoint):
             Names of the model that are left out, before they are read.
         quantify : bool, default: True
             Whether coordinates are pint Quantities, or numbers with a ``units`` attribute.
+        allow_external : bool, default: False
+            Whether links and datasets are followed that lead out of the file. Only for files that
+            you trust: they may name any file that you can read.
 
         Raises
         ------
@@ -169,7 +175,7 @@ class PtychodusDiffractionBackend(BackendEntrypoint):
         """
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords
-        file = HDF5File(filename_or_obj)
+        file = HDF5File(filename_or_obj, allow_external=allow_external)
         try:
             return _decode(file, drop_variables, quantify=quantify).dataset(close=file.closer)
         except BaseException:
@@ -235,7 +241,11 @@ def pair_patterns(ds: Dataset, patterns: Dataset) -> Dataset:
     for one, what in ((ds, "the product"), (patterns, "the file of patterns")):
         if "position_index" not in one.variables:
             raise MissingDataError(
-                f"{what} has no numbers to pair patterns by", key="position_index"
+                f"{what} has no numbers to pair patterns by",
+                key="position_index",
+                file=one.encoding.get("source"),
+                remedy="diffraction= is for a Ptychodus product; elsewhere assign the patterns to "
+                "ds['diffraction']",
             )
     if "diffraction" in ds:
         raise PtyxrError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ptyxr.errors import FormatError
+from ptyxr.formats.assembly import any_numbers
 from ptyxr.formats.ptychodus_keys import RAW_DATA, RAW_MEMBERS
 from ptyxr.formats.ptychodus_raw import raw_origin
 from ptyxr.formats.ptychopinn_decode import MEASUREMENTS, decode_rawdata
@@ -49,11 +50,12 @@ def is_raw_data(group: str | None, file: str, raw: StoredGroup | None) -> bool:
     if not name:
         return False
     if name != RAW_DATA or raw is None:
-        there = "'/'" if raw is None else f"'/' and '/{RAW_DATA}'"
+        there = "'/', the only one" if raw is None else f"'/' and '/{RAW_DATA}'"
         raise FormatError("there is no such group", file=file, key=f"/{name}", expected=there)
     return True
 
 
+@any_numbers
 def decode_raw_group(
     raw: StoredGroup,
     *,

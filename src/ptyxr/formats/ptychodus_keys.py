@@ -147,7 +147,7 @@ STRUCTURAL: Final = frozenset(
 def is_default(key: str, value: Any) -> bool:
     """Tell whether an attribute has the value that is written where nothing is known."""
     if key == "far_field":
-        return bool(value)
+        return np.size(value) == 1 and bool(np.all(value))
     return not value if isinstance(value, str) else not np.any(value)
 
 

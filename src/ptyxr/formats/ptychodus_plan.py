@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ptyxr.coordinates import axis, magnitude, replace_coordinates, scalar
-from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError, warn
+from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError, listed, warn
 from ptyxr.formats.ptychodus_keys import (
     BY_NAME,
     CENTER,
@@ -84,7 +84,9 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="replace")
     if not isinstance(value, str):
-        raise InvalidDataError("this is no text", key=name, found=repr(value), expected="text")
+        raise InvalidDataError(
+            "this is no text", key=name, found=repr(value), expected=f"a text, such as '{value}'"
+        )
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -259,7 +261,10 @@ def _centers(object_center: object) -> dict[str, float]:
         pair = tuple(pair)  # type: ignore[arg-type]
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise PtyxrError(
-            "a centre is a pair", key="object_center", found=repr(object_center), expected="(x, y)"
+            "a centre is a pair",
+            key="object_center",
+            found=repr(object_center),
+            expected="(x, y), such as ('0 um', '0 um')",
         )
     names = ("object_x", "object_y")
     center = {n: parse(v, METER, "object_center") for n, v in zip(names, pair, strict=True)}
@@ -344,6 +349,6 @@ def plan_the_rest(
     left = sorted(str(name) for name in ds.variables if name not in known)
     if left:
         warn(
-            f"a product has no place for {', '.join(map(repr, left))}; they are left out. "
+            f"a product has no place for {listed(map(repr, left))}; they are left out. "
             "ds.ptyxr.dequantify().to_netcdf(...) and .to_zarr(...) keep everything.",
         )

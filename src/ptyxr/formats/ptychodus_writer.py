@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import partial
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ptyxr.coordinates import replace_coordinates
-from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError, warn
+from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError, listed, warn
 from ptyxr.formats.assembly import LEFT_OUT
 from ptyxr.formats.ptychodus_keys import DEFAULTS, FORMAT_ID, FORMAT_VERSION, KEYS
 from ptyxr.formats.ptychodus_npz import as_members
@@ -32,15 +36,14 @@ from ptyxr.frame import (
 from ptyxr.model import AXES, SCHEMA
 from ptyxr.placement import warn_outside
 from ptyxr.storage.atomic import atomic_path, target_path
-from ptyxr.storage.hdf5_writer import Plan, write_hdf5
-from ptyxr.storage.npz import write_npz
+from ptyxr.storage.hdf5_writer import Plan, check_hdf5, write_hdf5
+from ptyxr.storage.npz_writer import check_npz, write_npz
 from ptyxr.units import METER, parse, pixel_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from xarray import Dataset, Variable
+    from xarray import DataArray, Dataset, Variable
 
 __all__ = ["encode_product", "to_product", "with_metadata", "with_pixel_sizes"]
 
@@ -50,6 +53,20 @@ ESTIMATED_NOTE: Final = "estimated pixel sizes"
 
 #: What the name of a product ends with that is written in NPZ.
 NPZ_SUFFIX: Final = ".npz"
+
+#: The arguments of `to_product` that are no metadata, for who misspells one.
+_ARGUMENTS: Final = (
+    "mode", "encoding", "include_diffraction", "object_center", "position_index", "compute",
+)  # fmt: skip
+_ENCODING: Final = "as in {'object': {'compression': 'gzip'}}"
+#: How to add what a product cannot do without.
+_ASSIGN: Final = {
+    "probe": "Assign it: ds.assign(probe=(('probe_y', 'probe_x'), array))",
+    **{
+        name: f"Assign it: ds.assign_coords({name}=('position', ptyxr.ureg.Quantity(numbers, 'm')))"
+        for name in ("position_x", "position_y")
+    },
+}
 
 SCALARS: Final = tuple(key.name for key in KEYS if SCHEMA[key.name].role == "scalar")
 
@@ -67,9 +84,11 @@ def with_metadata(ds: Dataset, metadata: Mapping[str, object]) -> Dataset:
     allowed = (*TEXTS, "far_field", *SCALARS)
     unknown = sorted(set(metadata) - set(allowed))
     if unknown:
+        alike = get_close_matches(unknown[0], [*allowed, *_ARGUMENTS], n=1)
         raise TypeError(
-            f"to_product() has no metadata {', '.join(map(repr, unknown))}; it takes "
-            f"{', '.join(allowed)}"
+            f"to_product() has no metadata {', '.join(map(repr, unknown))}"
+            + (f" (did you mean {alike[0]!r}?)" if alike else "")
+            + f"; it takes {', '.join(allowed)}"
         )
     attrs = dict(ds.attrs)
     scalars: dict[str, Variable] = {}
@@ -81,7 +100,10 @@ def with_metadata(ds: Dataset, metadata: Mapping[str, object]) -> Dataset:
         elif name == "far_field":
             if not isinstance(value, (bool, int, np.bool_, np.integer)):
                 raise InvalidDataError(
-                    "this is neither true nor false", key=name, found=repr(value), expected="a bool"
+                    "this is neither true nor false",
+                    key=name,
+                    found=repr(value),
+                    expected="True or False",
                 )
             attrs[name] = int(bool(value))
         else:
@@ -126,6 +148,20 @@ def with_pixel_sizes(ds: Dataset) -> tuple[Dataset, list[str]]:
     return assign_pixel_size(ds, **given), estimated
 
 
+def _as_in_the_model(array: DataArray) -> str:
+    """Say what would make an object or a probe of the model of an array."""
+    if array.dtype.kind != "c":
+        return (
+            f"Make it complex: ds.assign({array.name}=amplitude * np.exp(1j * phase)), phase in "
+            "radian"
+        )
+    dims = SCHEMA[str(array.name)].dims
+    foreign = [str(dim) for dim in array.dims if dim not in dims]
+    if any(dim not in array.dims for dim in dims[-2:]):
+        return f"Rename its dimensions, as in ds.rename({foreign[-1]}={dims[-1]!r})"
+    return f"Select one of a series first: ds.isel({foreign[0]}=0)"
+
+
 def _need(ds: Dataset) -> None:
     if "object" not in ds:
         raise MissingDataError(
@@ -135,7 +171,9 @@ def _need(ds: Dataset) -> None:
         )
     for name in ("probe", "position_x", "position_y"):
         if name not in ds.variables:
-            raise MissingDataError("a product needs this, and the dataset has none", key=name)
+            raise MissingDataError(
+                "a product needs this, and the dataset has none", key=name, remedy=_ASSIGN[name]
+            )
     check_positions(ds)
     for name in ("object", "probe"):
         entry = SCHEMA[name]
@@ -145,7 +183,7 @@ def _need(ds: Dataset) -> None:
                 key=name,
                 found=f"{ds[name].dtype} ({', '.join(map(str, ds[name].dims))})",
                 expected=f"complex ({', '.join(entry.dims)})",
-                remedy="Select one of a series with isel before writing it",
+                remedy=_as_in_the_model(ds[name]),
             )
 
 
@@ -163,6 +201,9 @@ def encode_product(
     Parameters and errors are those of the accessor's ``to_product``.
     """
     _need(ds)
+    if not isinstance(encoding, (Mapping, NoneType)):
+        raise PtyxrError("an encoding is by variable", key="encoding", found=repr(encoding),
+                         expected=_ENCODING)  # fmt: skip
     encoding = dict(encoding or {})
     ds = with_metadata(ds, metadata or {})
     came_in_pixels = in_pixels(ds)
@@ -189,7 +230,7 @@ def encode_product(
     plan_the_rest(plan, meters, encoding, raw_data=came_in_pixels or with_patterns)
     if ds.encoding.get(LEFT_OUT):
         warn(
-            f"the file that was opened has {', '.join(ds.encoding[LEFT_OUT])}, which the data "
+            f"the file that was opened has {listed(ds.encoding[LEFT_OUT])}, which the data "
             "model has no place for, and which is not written. Copy it with h5py where it is "
             "needed.",
         )
@@ -197,7 +238,9 @@ def encode_product(
         raise PtyxrError(
             "there is nothing to encode under this name",
             key="encoding",
-            found=", ".join(sorted(encoding)),
+            found=", ".join(map(repr, sorted(encoding))),
+            expected=_ENCODING,
+            remedy=f"The dataset has {', '.join(map(repr, map(str, ds.data_vars)))}",
         )
     if defaults:
         plan.attrs[DEFAULTS] = " ".join(defaults)
@@ -225,7 +268,13 @@ def to_product(
 ) -> Any:
     """Write a product; see the accessor's method of this name."""
     if mode not in ("w", "x"):
-        raise PtyxrError("no such mode", key="mode", found=repr(mode), expected="'w' or 'x'")
+        raise PtyxrError(
+            "no such mode",
+            key="mode",
+            found=repr(mode),
+            expected="'w', which replaces an existing file, or 'x', which refuses to",
+            remedy="A product is written whole: open it, change the dataset, and write that",
+        )
     target = target_path(path)
     plan = encode_product(
         ds,
@@ -243,12 +292,13 @@ def to_product(
 
 
 def _write(target: Path, plan: Plan, mode: str) -> Path:
-    with atomic_path(target, mode=mode) as temporary:
-        if target.suffix.lower() == NPZ_SUFFIX:
-            members = as_members(plan)
-            variables = {name: planned.variable for name, planned in members.items()}
-            dtypes = {name: planned.dtype for name, planned in members.items()}
-            write_npz(temporary, variables, dtypes=dtypes)
-        else:
-            write_hdf5(temporary, plan)
+    if target.suffix.lower() == NPZ_SUFFIX:
+        members = as_members(plan)
+        variables = {name: planned.variable for name, planned in members.items()}
+        dtypes = {name: planned.dtype for name, planned in members.items()}
+        with atomic_path(target, mode=mode, check=partial(check_npz, members=variables)) as file:
+            write_npz(file, variables, dtypes=dtypes)
+    else:
+        with atomic_path(target, mode=mode, check=partial(check_hdf5, plan=plan)) as file:
+            write_hdf5(file, plan)
     return target

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from xarray import Dataset
 from xarray.backends import BackendEntrypoint
 
-from ptyxr.errors import InvalidDataError, warn
+from ptyxr.errors import FormatError, InvalidDataError, UnitError, listed, warn
 from ptyxr.formats.assembly import DECODERS
 from ptyxr.formats.ptychopinn_decode import (
     KNOWN,
@@ -22,11 +24,10 @@ from ptyxr.formats.ptychopinn_decode import (
 )
 from ptyxr.storage.arrays import MemoryArray, StoredArray
 from ptyxr.storage.npz import NpzFile, member_names
+from ptyxr.units import PIXEL, canonical, is_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from xarray import Dataset
 
 __all__ = ["MEASUREMENTS", "PtychoPINNBackend", "decode_rawdata", "from_rawdata", "pattern_order"]
 
@@ -71,11 +72,23 @@ def from_rawdata(
     <Unit('pixel')>
     """
     name = f"<{type(rawdata).__name__}>"
+    if isinstance(rawdata, (str, bytes, os.PathLike, Dataset)):
+        opened = isinstance(rawdata, Dataset)
+        raise FormatError(
+            "from_rawdata takes what is in memory already",
+            found="a dataset" if opened else repr(rawdata),
+            expected="PtychoPINN's RawData, or a dict with 'xcoords' and 'ycoords'",
+            remedy="A dataset needs no conversion"
+            if opened
+            else "ptyxr.open_dataset() opens files",
+        )
     take = rawdata.get if isinstance(rawdata, Mapping) else partial(_attribute, rawdata)
     arrays: dict[str, StoredArray] = {}
     for key in sorted(KNOWN - {METADATA}):
         value = take(key)
         if value is not None:
+            if is_quantity(value):
+                value = _pixel_numbers(value, name, key)
             values = np.asarray(value)
             if values.dtype.hasobject:
                 raise InvalidDataError("this is no array of numbers", file=name, key=key)
@@ -93,6 +106,21 @@ def from_rawdata(
         probe_pixel_size=probe_pixel_size,
         quantify=quantify,
     ).dataset()
+
+
+def _pixel_numbers(value: Any, file: str, key: str) -> Any:
+    """Return the numbers of a Quantity, which numpy would take in whatever unit they are."""
+    unit = canonical(value, key)
+    if unit not in (PIXEL, "dimensionless", "count"):
+        raise UnitError(
+            "RawData has bare numbers, and its positions are in pixels of the object",
+            file=file,
+            key=key,
+            found=f"a Quantity in {unit}",
+            expected=PIXEL,
+            remedy="Divide lengths by the pixel size: (x / pixel_size).to('pixel')",
+        )
+    return value.magnitude
 
 
 def _attribute(rawdata: Any, name: str) -> Any:
@@ -226,5 +254,5 @@ def _name_unknown(file: NpzFile) -> None:
         which = "those that are sound" if file.bad else "them"
         warn(
             f"{file.name}: these members are not known to ptyxr and are left out: "
-            f"{', '.join(left)}. numpy.load reads {which}.",
+            f"{listed(left)}. numpy.load reads {which}.",
         )

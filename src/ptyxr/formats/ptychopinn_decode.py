@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Final, TypeGuard
 
 from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, warn
-from ptyxr.formats.assembly import Assembly, promoted
+from ptyxr.formats.assembly import Assembly, any_numbers, promoted
 from ptyxr.formats.ptychodus_keys import KEYS, RAW_POSITIONS
 from ptyxr.formats.ptychopinn_origin import find_origin
 from ptyxr.frame import ORIGINS, PIXEL_ORIGIN
@@ -48,6 +48,8 @@ LEFT_ALONE: Final = frozenset(
     {"Y", "norm_Y_I", "ground_truth_patches", "label", "_shuffle_applied", "_shuffle_seed"}
 )
 
+#: No scan has all its points within this of the origin, in pixels; in metres every scan has.
+_NO_PIXELS: Final = 0.01
 MEASUREMENTS: Final = ("amplitude", "counts", "unknown")
 
 
@@ -76,15 +78,36 @@ def _positions(data: Assembly, arrays: Mapping[str, StoredArray]) -> dict[str, n
                     "this is no PtychoPINN dataset",
                     file=data.file,
                     key=f"{axis}coords",
-                    found=f"members {sorted(arrays)[:8]}",
+                    found=sorted(arrays)[:8],
                     expected="'xcoords', 'ycoords'",
-                    remedy="ptyxr.open_dataset() finds the engine by looking inside",
+                    remedy="They are numbers of pixels, (N,), by these names"
+                    if data.file.startswith("<")
+                    else "ptyxr.open_dataset() finds the engine by looking inside",
                 )
             found[f"position_{axis}"] = start
     lengths = {RAW_POSITIONS[name]: values.size for name, values in found.items()}
     if len(set(lengths.values())) > 1:
-        raise InvalidDataError("lengths of positions disagree", file=data.file, found=str(lengths))
+        raise InvalidDataError(
+            "lengths of positions disagree",
+            file=data.file,
+            found=", ".join(f"{size} {key!r}" for key, size in lengths.items()),
+            expected="one of each for every scan point",
+            remedy="Write the file again with arrays of one length",
+        )
+    _doubt_lengths(data.file, found["position_x"], found["position_y"])
     return found
+
+
+def _doubt_lengths(file: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Warn of a whole scan within a hundredth of a pixel: those are metres."""
+    largest = max((float(abs(one).max(initial=0.0)) for one in (x, y)), default=0.0)
+    moves = any(one.size and (one != one[0]).any() for one in (x, y))
+    if moves and largest < _NO_PIXELS:
+        warn(
+            f"{file}: no 'xcoords' or 'ycoords' is above {largest:.2g}; they are read as pixels of "
+            "the object, and seem to be metres. Divide them by the pixel size in metres, and write "
+            "the file again.",
+        )
 
 
 def pattern_order(shape: tuple[int, ...], points: int) -> tuple[str, tuple[int | None, ...]] | None:
@@ -128,6 +151,7 @@ def _patterns(
             key=key,
             found=f"shape {array.shape}, and {points} positions",
             expected="(N, H, W), (H, W, N), (H, N, W) or (N, H, W, 1)",
+            remedy="Write the file again with one position for each pattern",
         )
     order, axes = layout
     view = array if axes == tuple(range(len(array.shape))) else ViewArray(array, axes)
@@ -206,6 +230,7 @@ def _is_number(value: object) -> TypeGuard[float]:
         return False
 
 
+@any_numbers
 def decode_rawdata(
     arrays: Mapping[str, StoredArray],
     metadata: str | None,

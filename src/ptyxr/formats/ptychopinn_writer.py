@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from ptyxr.grids import TOLERANCE
 from ptyxr.model import SCHEMA
 from ptyxr.storage.arrays import StoredArray, lazy
 from ptyxr.storage.atomic import atomic_path, target_path
-from ptyxr.storage.npz import write_npz
+from ptyxr.storage.npz_writer import check_npz, write_npz
 from ptyxr.storage.streams import checked_cast
 
 if TYPE_CHECKING:
@@ -142,7 +143,12 @@ def _members(
     """Return what goes into a PtychoPINN dataset, and its metadata."""
     for name in ("position_x", "position_y"):
         if name not in ds.variables:
-            raise MissingDataError("a PtychoPINN dataset has positions", key=name)
+            raise MissingDataError(
+                "a PtychoPINN dataset has positions, and the dataset has none",
+                key=name,
+                remedy=f"Assign them: ds.assign_coords({name}=('position', "
+                "ptyxr.ureg.Quantity(numbers, 'pixel')))",
+            )
     check_positions(ds)
     numbers, counted_from = pixel_numbers(ds, origin)
     members: dict[str, Variable] = {}
@@ -303,7 +309,7 @@ def to_npz(
             "assign them to ds['diffraction'] first.",
         )
     members[METADATA] = Variable((), np.array(json.dumps(metadata)))
-    with atomic_path(target) as temporary:
+    with atomic_path(target, check=partial(check_npz, members=members)) as temporary:
         write_npz(temporary, members, compressed=compressed)
     return target
 

@@ -9,7 +9,7 @@ import pandas as pd
 from xarray import Index, IndexSelResult, Variable
 
 from ptyxr.carried import has_quantity, variable_numbers, variable_unit
-from ptyxr.errors import GridError, UnitError
+from ptyxr.errors import GridError, LabelError, UnitError
 from ptyxr.grids import TOLERANCE, Grid, as_array, between, find, fit, tidy
 from ptyxr.indexes.selecting import (
     NoStack,
@@ -200,7 +200,7 @@ class GridIndex(NoStack):
         ------
         UnitError
             If a label has no unit, or one that does not fit.
-        KeyError
+        LabelError
             If there is no pixel within 1e-6 of a pixel of a label (or within `tolerance` of it, for
             ``method="nearest"``).
         """
@@ -219,10 +219,14 @@ class GridIndex(NoStack):
         reach = None if tolerance is None else float(self._magnitude(tolerance))
         found = find(self.grid, self.columns, wanted, nearest=method == "nearest", reach=reach)
         if (found < 0).any():
-            within = " within the tolerance" if method else "; method='nearest' takes the next"
-            raise KeyError(
-                f"no pixel of {self.name!r} at {wanted[found < 0].ravel()[:3]} {self.grid.unit}"
-                f"{within}; the axis has {len(self._columns)} of {self.grid}"
+            raise LabelError(
+                "no pixel is within the tolerance of the label"
+                if method
+                else "no pixel has its centre at the label",
+                key=str(self.name),
+                found=f"{wanted[found < 0].ravel()[:3]} {self.grid.unit}",
+                expected=f"one of {len(self._columns)} of {self.grid}",
+                remedy=None if method else "method='nearest' takes the next",
             )
         if hasattr(label, "dims"):
             return IndexSelResult({self.dim: like_label(label, found, self.name)})

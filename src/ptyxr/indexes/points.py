@@ -9,7 +9,7 @@ import pandas as pd
 from xarray import DataArray, Index, IndexSelResult, Variable, broadcast
 
 from ptyxr.carried import has_quantity, variable_numbers, variable_unit
-from ptyxr.errors import PtyxrError
+from ptyxr.errors import LabelError, PtyxrError
 from ptyxr.indexes.selecting import NoStack, check_kinds, label_numbers, selected_along
 from ptyxr.units import convert
 from ptyxr.variables import read_only, same_numbers, unit_variable
@@ -145,6 +145,7 @@ class PointIndex(NoStack):
             raise PtyxrError(
                 "scan points are selected by both coordinates and method='nearest'",
                 found=f"method={method!r}" + (f" without {missing}" if missing else ""),
+                remedy="Give both, or select by number: ds.isel(position=...)",
             )
         places = [self._place(labels[name], str(name)) for name in self.names]
         place, other = broadcast(*places)
@@ -154,7 +155,10 @@ class PointIndex(NoStack):
             limit = np.nextafter(reach, np.inf)
             distance, found = self.tree.query(query, distance_upper_bound=limit)
         if not np.isfinite(query).all() or not np.isfinite(distance).all():
-            raise KeyError(f"no scan point within {reach} {self.unit} of the place selected")
+            raise LabelError(
+                "no scan point within the tolerance of the place",
+                expected=f"one within {reach} {self.unit}",
+            )
         if not any(hasattr(labels[name], "dims") for name in self.names):
             return IndexSelResult({self.dim: int(found) if np.ndim(found) == 0 else found})
         beside = {k: v for k, v in place.coords.items() if k not in self.names}

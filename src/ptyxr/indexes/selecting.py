@@ -8,6 +8,7 @@ import numpy as np
 from xarray import DataArray, Index, Variable
 
 from ptyxr.errors import GridError, UnitError
+from ptyxr.spelling import example
 from ptyxr.units import canonical, convert_decimal, is_quantity, parse
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def label_numbers(label: Any, unit: str, name: Hashable, *, bare: bool) -> np.nd
             key=str(name),
             found=error.found,
             expected=error.expected,
-            remedy=error.remedy or f"Select by a Quantity that converts to {unit}",
+            remedy=error.remedy or f"Give a text or a Quantity in {unit}, as in {example(unit)}",
         ) from error
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Final
 
 import numpy as np
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from ptyxr.errors import InvalidDataError
+
 __all__ = ["MemoryArray", "StoredArray", "ViewArray", "lazy", "outer"]
+
+
+#: What is read on opening may be so large in any case, or so many times what the file has of it.
+#: Scan positions and the like are never squeezed as far; a file that claims it fills the memory.
+_LARGE: Final = 64 * 2**20
+_INFLATION: Final = 100
 
 
 class StoredArray(BackendArray):
@@ -18,8 +27,14 @@ class StoredArray(BackendArray):
     ----------
     shape : tuple of int
     dtype : numpy.dtype
+    stored_bytes : int or None
+        How long it is in the file; None where nobody knows.
+    origin : tuple of (str or None)
+        The file and the key it comes from, for messages.
     """
 
+    stored_bytes: int | None = None
+    origin: tuple[str | None, str | None] = (None, None)
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     support = indexing.IndexingSupport.OUTER
@@ -41,7 +56,24 @@ class StoredArray(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, self.support, self._read)
 
     def read(self) -> np.ndarray:
-        """Return the whole array."""
+        """Return the whole array, as it is wanted on opening.
+
+        Raises
+        ------
+        InvalidDataError
+            If it is large and next to nothing of it is in the file.
+        """
+        nbytes = math.prod(self.shape) * self.dtype.itemsize
+        if self.stored_bytes is not None and nbytes > max(_LARGE, _INFLATION * self.stored_bytes):
+            raise InvalidDataError(
+                "the array is out of all proportion to what is in the file",
+                file=self.origin[0],
+                key=self.origin[1],
+                found=f"{nbytes} bytes of {self.dtype} {self.shape}, of which the file has "
+                f"{self.stored_bytes}",
+                expected=f"at most {_INFLATION} times as many",
+                remedy="If it is sound, write it anew without compression",
+            )
         return self.read_at((slice(None),) * len(self.shape))
 
 
@@ -92,6 +124,8 @@ class ViewArray(StoredArray):
         self.base = base
         self.axes = axes
         self.support = base.support
+        self.stored_bytes = base.stored_bytes
+        self.origin = base.origin
         self.shape = tuple(1 if axis is None else base.shape[axis] for axis in axes)
         self.dtype = base.dtype
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import uuid
+import shlex
+import shutil
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ptyxr.errors import ExistingFileError, MissingFileError, PtyxrError
+from ptyxr.storage.debris import clean_up, temporary_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["atomic_path", "target_path"]
+
+#: What this process is writing, in whichever thread.
+_writing: set[Path] = set()
 
 
 def target_path(path: object) -> Path:
@@ -23,17 +29,14 @@ def target_path(path: object) -> Path:
     return Path(os.path.expanduser(os.fsdecode(path))).absolute()
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextlib.contextmanager
-def atomic_path(path: Path, *, mode: str = "w") -> Iterator[Path]:
+def atomic_path(
+    path: Path, *, mode: str = "w", check: Callable[[Path], None] | None = None
+) -> Iterator[Path]:
     """Give a temporary sibling to write to, which takes the place of `path` when all went well.
+
+    The sibling is flushed to the disk, opened again and checked, and then moved in one step. What
+    processes that were killed have left of the same target is removed first.
 
     Parameters
     ----------
@@ -41,11 +44,13 @@ def atomic_path(path: Path, *, mode: str = "w") -> Iterator[Path]:
         The file to be written.
     mode : {"w", "x"}
         Whether an existing file is replaced or refused.
+    check : callable, optional
+        Is given the finished temporary file, and raises where it is not what was to be written.
 
     Yields
     ------
     Path
-        The temporary file; it is gone when the block raises.
+        The temporary file, empty; it is gone when the block raises.
 
     Raises
     ------
@@ -53,6 +58,9 @@ def atomic_path(path: Path, *, mode: str = "w") -> Iterator[Path]:
         If the file exists and mode is "x".
     MissingFileError
         If its folder does not exist.
+    PtyxrError
+        If something else than a file is there, if it is write-protected, or if it cannot be
+        written.
     """
     if mode not in ("w", "x"):
         raise PtyxrError("no such mode", key="mode", found=repr(mode), expected="'w' or 'x'")
@@ -63,13 +71,16 @@ def atomic_path(path: Path, *, mode: str = "w") -> Iterator[Path]:
             raise
         # A name that is too long, or has a zero byte in it.
         raise PtyxrError("no file can be written here", file=path, found=str(error)) from error
-    # Of a long name only the beginning, lest the temporary one be too long where it is not.
-    temporary = target.with_name(f".{target.name[:40]}.{uuid.uuid4().hex[:12]}.tmp")
+    clean_up(target, frozenset(_writing))
+    temporary = temporary_name(target)
     try:
+        _writing.add(temporary)
+        _create(temporary, target)
         yield temporary
         _sync(temporary)
-        if target.exists():
-            os.chmod(temporary, target.stat().st_mode & 0o7777)
+        if check is not None:
+            _check(temporary, path, check)
+        _take_over(temporary, target)
         if mode == "x":
             try:
                 _move_to_free_place(temporary, target)
@@ -82,9 +93,15 @@ def atomic_path(path: Path, *, mode: str = "w") -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, PtyxrError):
             raise
-        raise PtyxrError("the file could not be written", file=path, found=str(error)) from error
+        raise PtyxrError(
+            "the file could not be written", file=path, found=str(error), remedy=_kept(target)
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _kept(target: Path) -> str | None:
+    return "The old file is as it was" if target.exists() else None
 
 
 def _target(path: Path, mode: str) -> Path:
@@ -92,12 +109,91 @@ def _target(path: Path, mode: str) -> Path:
     # Through a link, the file it points to is replaced and the link stays.
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise MissingFileError("the folder does not exist", file=path, found=str(target.parent))
-    if target.is_dir():
-        raise PtyxrError("a folder is in the way", file=path)
+        raise MissingFileError(
+            "the folder does not exist",
+            file=path,
+            remedy=f"{str(target.parent)!r} is a file"
+            if target.parent.exists()
+            else f"Make it first: mkdir -p {shlex.quote(str(target.parent))}",
+        )
     if mode == "x" and os.path.lexists(path):
         raise ExistingFileError("the file exists", file=path, remedy="mode='w' replaces it")
+    try:
+        there = target.lstat()
+    except FileNotFoundError:
+        return target
+    if stat.S_ISDIR(there.st_mode):
+        raise PtyxrError("a folder is in the way", file=path, remedy="Name a file in it")
+    if not stat.S_ISREG(there.st_mode):
+        # Moving a file here would take the place of a device, a pipe or a circle of links.
+        raise PtyxrError("what is here is no file", file=path, found=stat.filemode(there.st_mode))
+    if not os.access(target, os.W_OK):
+        raise PtyxrError(
+            "the file is write-protected",
+            file=path,
+            found=stat.filemode(there.st_mode),
+            remedy="Write to another path, or lift the protection",
+        )
     return target
+
+
+def _create(temporary: Path, target: Path) -> None:
+    """Make the temporary file, which no one may read who may not read the target."""
+    mode = 0o666
+    with contextlib.suppress(FileNotFoundError):
+        mode = stat.S_IMODE(target.stat().st_mode) & 0o777 | 0o600
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+
+
+def _check(temporary: Path, path: Path, check: Callable[[Path], None]) -> None:
+    try:
+        check(temporary)
+    except (PtyxrError, OSError) as error:
+        found = error.found if isinstance(error, PtyxrError) else error
+        raise PtyxrError(
+            "the file was not written whole, and was thrown away",
+            file=path,
+            key=getattr(error, "key", None),
+            found=found,
+            expected=getattr(error, "expected", None),
+            remedy="Write it anew, or to another disk",
+        ) from error
+
+
+def _take_over(temporary: Path, target: Path) -> None:
+    """Give the new file the mode, the group and the access lists of the old one."""
+    try:
+        there = target.stat()
+    except FileNotFoundError:
+        return
+    with contextlib.suppress(OSError, AttributeError):  # who may not is left with their own
+        os.chown(temporary, there.st_uid, there.st_gid)
+    if hasattr(os, "listxattr"):
+        # Access lists (POSIX ACL) are among the extended attributes.
+        with contextlib.suppress(OSError):
+            for name in os.listxattr(target):
+                with contextlib.suppress(OSError):
+                    os.setxattr(temporary, name, os.getxattr(target, name))
+    shutil.copymode(target, temporary)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(temporary: Path) -> None:
+    """Remove what is left of a temporary file, even when the user presses Ctrl-C again."""
+    try:
+        temporary.unlink(missing_ok=True)
+    except KeyboardInterrupt:
+        temporary.unlink(missing_ok=True)
+        raise
+    finally:
+        _writing.discard(temporary)
 
 
 def _move_to_free_place(temporary: Path, target: Path) -> None:

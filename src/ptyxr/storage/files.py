@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from typing import TYPE_CHECKING, Any, Final
 
 from ptyxr.errors import FormatError
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
 __all__ = [
     "check_source",
     "clean_text",
-    "file_signature",
     "first_bytes",
     "is_path",
     "kept_position",
+    "regular_status",
+    "signature",
     "source_name",
 ]
 
@@ -63,15 +65,30 @@ def check_source(source: Any) -> None:
         )
 
 
-def file_signature(path: str) -> tuple[int, ...]:
-    """Return what tells a file from another one that takes its place.
+def regular_status(path: str) -> os.stat_result:
+    """Return what the system says of a file, and refuse what is none: a pipe would never end.
 
     Raises
     ------
-    OSError
-        If there is no such file.
+    FormatError
+        If it is a folder, a pipe or a device.
+    OSError, ValueError
+        If there is nothing, or it may not be looked at.
     """
     status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        folder = stat.S_ISDIR(status.st_mode)
+        raise FormatError(
+            "this is a folder" if folder else "this is no regular file",
+            file=path,
+            found=None if folder else stat.filemode(status.st_mode),
+            expected="a file",
+        )
+    return status
+
+
+def signature(status: os.stat_result) -> tuple[int, ...]:
+    """Return what tells a file from another one that takes its place, or from itself rewritten."""
     return (status.st_size, status.st_mtime_ns, status.st_ino)
 
 
@@ -100,7 +117,9 @@ def first_bytes(source: Any, count: int = 8) -> bytes:
         if is_path(source):
             if "://" in os.fspath(source):
                 return b""
-            with open(source_name(source), "rb") as file:
+            name = source_name(source)
+            regular_status(name)
+            with open(name, "rb") as file:
                 return file.read(count)
         position = source.tell()
         try:

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from xarray.backends import CachingFileManager
-from xarray.backends.locks import HDF5_LOCK
 from xarray.core import indexing
 
 from ptyxr.errors import (
-    ExternalDataError,
+    ChangedFileError,
     FormatError,
     InvalidDataError,
-    MissingFileError,
     PtyxrError,
 )
 from ptyxr.storage.files import (
     check_source,
     clean_text,
-    file_signature,
     first_bytes,
     is_path,
     kept_position,
+    regular_status,
+    signature,
     source_name,
 )
 from ptyxr.storage.groups import Member, StoredGroup
+from ptyxr.storage.hdf5_attributes import read_attributes
+from ptyxr.storage.hdf5_bytes import FileBytes
+from ptyxr.storage.hdf5_chunks import read_chunked
+from ptyxr.storage.hdf5_outside import check_data, check_way
+from ptyxr.storage.hdf5_text import HeapGuard
+from ptyxr.storage.hdf5_trees import TreeGuard
+from ptyxr.storage.locks import HDF5_LOCK
+from ptyxr.storage.recognise import forbidden, missing, unreadable
 
 if TYPE_CHECKING:
     import h5py
+    import numpy as np
 
 __all__ = ["HDF5Array", "HDF5File", "is_hdf5", "member_names"]
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
-_LINKS = 64  # soft links that are followed on one way; HDF5 itself follows 16
+#: What h5py raises over a damaged file, and over a file object that was closed.
+_ERRORS: Final = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
+_ATTEMPTS = 20  # to open a file that others replace
 
 
 def is_hdf5(start: bytes) -> bool:
@@ -69,15 +80,24 @@ def member_names(source: Any) -> set[str]:
         return set()
 
 
-def _open(path: Any, signature: tuple[int, ...] | None = None, mode: str = "r") -> h5py.File:
+def _open(path: Any, expected: tuple[int, ...] | None = None, mode: str = "r") -> h5py.File:
     """Open a file, and refuse one that has taken the place of the one that was described."""
     import h5py
 
-    if signature is not None and file_signature(path) != signature:
-        raise InvalidDataError(
-            "the file has changed since it was opened", file=path, remedy="Open it anew"
-        )
-    return h5py.File(path, mode)
+    # Where the disk is read-only or knows no locks, HDF5 is not to insist on one.
+    file = h5py.File(path, mode, locking="best-effort")
+    # Of the file that was opened: another may take its place at any moment.
+    if expected is not None and _signature(file, path) != expected:
+        file.close()
+        raise ChangedFileError(path)
+    return file
+
+
+def _signature(file: h5py.File, path: str) -> tuple[int, ...]:
+    try:
+        return signature(os.fstat(file.id.get_vfd_handle()))
+    except (OSError, NotImplementedError, TypeError):  # not every driver has a descriptor
+        return signature(os.stat(path))
 
 
 class HDF5File:
@@ -87,6 +107,8 @@ class HDF5File:
     ----------
     source : str, path-like, bytes or binary file object
         What to open.
+    allow_external : bool, default: False
+        Whether links and datasets are followed that lead out of the file.
 
     Raises
     ------
@@ -96,35 +118,54 @@ class HDF5File:
         If it is not HDF5, or cut short.
     """
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, *, allow_external: bool = False) -> None:
         self._file: h5py.File | None = None
+        self._stream: Any = None
         self._manager: CachingFileManager[Any] | None = None
         check_source(source)
         self.name = source_name(source)
+        self.allow_external = allow_external
         with HDF5_LOCK:
             try:
                 if is_path(source):
                     # The handle may be closed and opened again, here or where it is unpickled.
-                    signature = file_signature(self.name)
-                    self._manager = CachingFileManager(_open, self.name, signature, mode="r")
+                    self._manager = self._manage()
                 elif isinstance(source, (bytes, memoryview)):
                     source = io.BytesIO(source)
                 if self._manager is None:
+                    self._stream = source
                     self._file = _open(source)
-                else:
-                    self._manager.acquire(needs_lock=False)
             except FileNotFoundError as error:
-                raise MissingFileError("there is no such file", file=self.name) from error
+                raise missing(source) from error
             except IsADirectoryError as error:
                 raise FormatError("this is a folder", file=self.name, expected="HDF5") from error
             except PermissionError as error:
-                raise PtyxrError("the file may not be read", file=self.name) from error
-            except (OSError, ValueError, TypeError, RuntimeError, OverflowError) as error:
+                raise forbidden(self.name) from error
+            except BlockingIOError as error:
+                raise PtyxrError(
+                    "another program has the file open for writing",
+                    file=self.name,
+                    remedy="Open it when that has finished, or open a copy",
+                ) from error
+            except _ERRORS as error:
                 if isinstance(error, PtyxrError):
                     raise
-                raise FormatError(
-                    "the file cannot be read as HDF5", file=self.name, found=str(error)
-                ) from error
+                raise unreadable("HDF5", source, error) from error
+
+    def _manage(self) -> CachingFileManager[Any]:
+        """Open the file by its path, in whatever state it is at that moment."""
+        for attempt in range(_ATTEMPTS):
+            expected = signature(regular_status(self.name))
+            manager = CachingFileManager(_open, self.name, expected, mode="r")
+            try:
+                manager.acquire(needs_lock=False)
+            except ChangedFileError:
+                # It was replaced between the two steps. Where that goes on it is being written.
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                return manager
+        raise AssertionError("unreachable")
 
     def acquire(self) -> h5py.File:
         """Return the file of h5py; to be used under the HDF5 lock."""
@@ -146,11 +187,13 @@ class HDF5File:
 
     def close(self) -> None:
         """Close the file."""
-        if self._manager is not None:
-            self._manager.close()
-        elif self._file is not None:
-            with HDF5_LOCK:
-                self._file.close()
+        # Of a damaged file HDF5 may say here that it is one; the descriptor is closed all the same.
+        with contextlib.suppress(OSError, RuntimeError):
+            if self._manager is not None:
+                self._manager.close()
+            elif self._file is not None:
+                with HDF5_LOCK:
+                    self._file.close()
 
     @property
     def by_object(self) -> bool:
@@ -181,81 +224,72 @@ class HDF5File:
         with HDF5_LOCK:
             root = self.acquire()
             try:
+                trees = TreeGuard(FileBytes(root, self._stream))
+                trees.check_root()
                 self._check_way(root, path)
+                if path.strip("/") and path in root:
+                    trees.check_member(root, path.strip("/"))
                 found = root.get(path)
-                return self._snapshot(found) if isinstance(found, h5py.Group) else None
-            except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-                if isinstance(error, PtyxrError):
+                return self._snapshot(found, path, trees) if isinstance(found, h5py.Group) else None
+            except _ERRORS as error:
+                if isinstance(error, PtyxrError) and error.file is not None:
                     raise
                 raise InvalidDataError(
                     "the group cannot be read", file=self.name, key=path, found=str(error)
                 ) from error
 
-    def _snapshot(self, group: h5py.Group) -> StoredGroup:
+    def _snapshot(self, group: h5py.Group, place: str, trees: TreeGuard) -> StoredGroup:
         import h5py
 
-        root = group.file["/"]
-        result = StoredGroup(self.name, group.name, _attributes(group))
+        place = f"/{place.strip('/')}"
+        guard = self.guard(group)
+        result = StoredGroup(self.name, place, read_attributes(group, guard))
         for key in group:
-            path = f"{group.name.rstrip('/')}/{key}"
+            name = clean_text(key)
+            path = f"{place.rstrip('/')}/{name}"
+            if name != key:
+                # h5py gives bytes, and does not take them back.
+                result.bad[name] = InvalidDataError(
+                    "the name is no UTF-8", file=self.name, key=path, found=repr(key)
+                )
+                continue
             try:
-                self._check_way(root, path)
+                self._check_way(group.file["/"], path)
+                trees.check_member(group, key)
                 member = group[key]
                 if isinstance(member, h5py.Dataset):
-                    result.arrays[key] = HDF5Array(self, member)
+                    beside = self.allow_external and member.file != group.file
+                    its_guard = self.guard(member) if beside else guard
+                    result.arrays[name] = HDF5Array(self, member, path, its_guard)
                 elif isinstance(member, h5py.Group):
-                    result.groups.append(key)
+                    result.groups.append(name)
                 else:
-                    result.others.append(key)
-            except InvalidDataError as error:
-                result.bad[key] = error
-            except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-                link = group.get(key, getlink=True)
-                leads = isinstance(link, h5py.SoftLink)
-                result.bad[key] = InvalidDataError(
-                    "a link leads to nothing that can be read"
-                    if leads
-                    else "the member cannot be read",
-                    file=self.name,
-                    key=path,
-                    found=f"a link to {clean_text(link.path)!r}" if leads else str(error),
-                )
+                    result.others.append(name)
+            except _ERRORS as error:
+                if isinstance(error, InvalidDataError) and error.file is not None:
+                    result.bad[name] = error
+                else:
+                    result.bad[name] = self._bad(group, key, path, error)
         return result
 
-    def _check_way(self, root: h5py.Group, path: str) -> None:
-        """Refuse a path that leads out of the file, before anything outside is opened.
-
-        Soft links are followed by hand: h5py would go through an external link on the way.
-        """
+    def _bad(self, group: h5py.Group, key: str, path: str, error: Exception) -> InvalidDataError:
         import h5py
 
-        steps = [step for step in path.split("/") if step]
-        at: list[str] = []
-        followed = 0
-        while steps:
-            step = steps.pop(0)
-            if step == ".":
-                continue
-            place = root["/".join(at)] if at else root
-            link = place.get(step, getlink=True) if isinstance(place, h5py.Group) else None
-            if isinstance(link, h5py.ExternalLink):
-                raise ExternalDataError(
-                    "a link leads out of the file",
-                    file=self.name,
-                    key=path,
-                    found=f"{link.filename!r}: {link.path!r}",
-                    remedy="ptyxr reads nothing outside the file that was named",
-                )
-            if isinstance(link, h5py.SoftLink):
-                followed += 1
-                if followed > _LINKS:
-                    return  # a circle, which h5py refuses itself
-                steps = [part for part in link.path.split("/") if part] + steps
-                at = [] if link.path.startswith("/") else at
-            elif link is None:
-                return  # nothing is there, which h5py says itself
-            else:
-                at.append(step)
+        link = group.get(key, getlink=True)
+        leads = isinstance(link, h5py.SoftLink)
+        problem = (
+            "a link leads to nothing that can be read" if leads else "the member cannot be read"
+        )
+        found = f"a link to {clean_text(link.path)!r}" if leads else str(error)
+        return InvalidDataError(problem, file=self.name, key=path, found=found)
+
+    def guard(self, node: h5py.Group | h5py.Dataset) -> HeapGuard:
+        """Return what looks at text before it is read, in the file that has a node."""
+        return HeapGuard(node.file, FileBytes(node.file, self._stream))
+
+    def _check_way(self, root: h5py.Group, path: str) -> None:
+        if not self.allow_external:
+            check_way(root, path, self.name)
 
 
 class Closer:
@@ -283,33 +317,6 @@ def _close_nothing() -> None:
     """Do nothing: in another process there is no file object to close."""
 
 
-def _attributes(node: Any) -> dict[str, Any]:
-    attributes: dict[str, Any] = {}
-    for key in node.attrs:
-        try:
-            value = node.attrs[key]
-        except (OSError, TypeError, ValueError, KeyError):
-            value = None  # of a type that h5py does not know; the format says what it misses
-        attributes[clean_text(key)] = _cleaned(value)
-    return attributes
-
-
-def _cleaned(value: Any) -> Any:
-    """Return an attribute with text that can be shown: in HDF5 any bytes may be called UTF-8."""
-    import h5py
-
-    if isinstance(value, (bytes, str)):
-        return clean_text(value)
-    if isinstance(value, h5py.Empty) and h5py.check_string_dtype(value.dtype):
-        return ""
-    if isinstance(value, np.ndarray) and value.dtype.kind in "SO":
-        cleaned = np.empty(value.shape, dtype=object)
-        for place, one in np.ndenumerate(value):
-            cleaned[place] = clean_text(one) if isinstance(one, (bytes, str)) else one
-        return cleaned
-    return value
-
-
 class HDF5Array(Member):
     """A dataset in an HDF5 file, read on use.
 
@@ -323,40 +330,57 @@ class HDF5Array(Member):
 
     support = indexing.IndexingSupport.OUTER_1VECTOR
 
-    def __init__(self, file: HDF5File, dataset: h5py.Dataset) -> None:
+    def __init__(self, file: HDF5File, dataset: h5py.Dataset, path: str, guard: HeapGuard) -> None:
         self._file = file
-        self.path = dataset.name
-        self.attrs = _attributes(dataset)
-        if dataset.external or dataset.is_virtual:
-            raise ExternalDataError(
-                "the data lie outside the file",
-                file=file.name,
-                key=self.path,
-                found=str(dataset.external or dataset.virtual_sources()),
-                remedy="ptyxr reads nothing outside the file that was named",
-            )
+        # Where it was found: behind a link out of the file it has another name.
+        self._path = path
+        self.origin = (file.name, path)
+        if not file.allow_external:
+            check_data(dataset, file.name)
+        self.attrs = read_attributes(dataset, guard)
         if dataset.shape is None:
-            raise InvalidDataError("the dataset is empty", file=file.name, key=self.path)
+            raise InvalidDataError("the dataset is empty", file=file.name, key=path)
         self.shape = dataset.shape
         self.dtype = dataset.dtype
-        self.stored_bytes = dataset.id.get_storage_size()
+        self.stored_bytes = None if file.allow_external else dataset.id.get_storage_size()
         self.encoding: dict[str, Any] = {}
+        self._has_checksums = dataset.chunks is not None
         if dataset.chunks is not None:
-            self.encoding = {
-                "chunksizes": dataset.chunks,
-                "compression": dataset.compression,
-                "compression_opts": dataset.compression_opts,
-                "shuffle": dataset.shuffle,
-            }
+            self.encoding["chunksizes"] = dataset.chunks
+            # A filter without its settings is damaged, which reading it will say.
+            with contextlib.suppress(IndexError, ValueError, TypeError):
+                self._has_checksums = dataset.fletcher32
+                self.encoding |= {
+                    "compression": dataset.compression,
+                    "compression_opts": dataset.compression_opts,
+                    "shuffle": dataset.shuffle,
+                }
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         with HDF5_LOCK:
             try:
-                return np.asarray(self._file.acquire()[self.path][key])
+                dataset = self._file.acquire()[self._path]
+                self._check(dataset)
+                return read_chunked(dataset, key)
             except PtyxrError:
                 raise
             # A file object that was closed raises ValueError.
-            except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+            except _ERRORS as error:
+                name, where = self.origin
                 raise InvalidDataError(
-                    "the data cannot be read", file=self._file.name, key=self.path, found=str(error)
+                    "the data cannot be read", file=name, key=where, found=str(error)
                 ) from error
+
+    def _check(self, dataset: h5py.Dataset) -> None:
+        """Refuse what HDF5 could not read without a crash, or in finite time."""
+        import h5py
+
+        if self.dtype.hasobject:
+            if h5py.check_string_dtype(self.dtype) is None:
+                raise TypeError(f"{dataset.dtype} is neither numbers nor text")
+            self._file.guard(dataset).check_dataset(dataset)
+        if self._has_checksums:
+            # Of a chunk that is shorter than its checksum, HDF5 (2.0.0) reads far beyond the end.
+            if dataset.id.chunk_iter(lambda chunk: chunk if chunk.size < 4 else None):
+                raise ValueError("a chunk is shorter than its checksum")
+            self._has_checksums = False

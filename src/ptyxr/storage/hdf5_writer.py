@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import os
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from xarray import Variable
-from xarray.backends.locks import HDF5_LOCK
 
 from ptyxr.errors import PtyxrError
+from ptyxr.storage.locks import HDF5_LOCK
 from ptyxr.storage.streams import blocks, checked_cast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Plan", "PlannedArray", "storage_options", "write_hdf5"]
+    import h5py
+
+__all__ = ["Plan", "PlannedArray", "check_hdf5", "storage_options", "write_hdf5"]
 
 
 @dataclass
@@ -121,25 +127,99 @@ def write_hdf5(path: Path, plan: Plan) -> None:
     """Write a file, its large arrays block by block.
 
     Only writing is done under the HDF5 lock: computing a block may itself read HDF5.
+
+    Raises
+    ------
+    OSError
+        If the disk is full, or refuses for another reason.
+    PtyxrError
+        If an array cannot be stored as planned.
     """
     import h5py
 
-    with HDF5_LOCK:
+    with _writing():
         file = h5py.File(path, "w", libver=("earliest", "v110"))
     try:
-        with HDF5_LOCK:
+        with _writing():
             _write_attributes(file, plan.attrs)
             for group, attrs in plan.group_attrs.items():
                 _write_attributes(file.require_group(group), attrs)
         for name, planned in plan.arrays.items():
             _write_array(file, name, planned)
-        with HDF5_LOCK:
+        with _writing():
             for name, target in plan.links.items():
                 file[name] = file[target]
             file.flush()
     finally:
-        with HDF5_LOCK:
+        with _writing():
             file.close()
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """Hold the HDF5 lock, and raise what HDF5 says of a full disk as the OSError it comes from."""
+    try:
+        with HDF5_LOCK:
+            yield
+    except (OSError, RuntimeError) as error:
+        number = re.search(r"\berrno = (\d+)", str(error))
+        if isinstance(error, PtyxrError) or (number is None and isinstance(error, OSError)):
+            raise
+        if number is None:
+            raise OSError(str(error)) from error
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+
+
+def check_hdf5(path: Path, plan: Plan) -> None:
+    """Open a file that was written, and see that everything is in it and in its full length.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    plan : Plan
+        What it is to hold.
+
+    Raises
+    ------
+    PtyxrError
+        If something is missing, or shorter than it was to be.
+    """
+    import h5py
+
+    with HDF5_LOCK, h5py.File(path, "r") as file:
+        for name, attrs in {"/": plan.attrs, **plan.group_attrs}.items():
+            node = file.get(name)
+            _written_whole(name, set(attrs), set() if node is None else set(node.attrs))
+        for name, planned in plan.arrays.items():
+            dataset = file.get(name)
+            if not isinstance(dataset, h5py.Dataset):
+                raise PtyxrError("the array was not written", key=name)
+            _written_whole(name, planned.variable.shape, dataset.shape)
+            _written_whole(name, set(planned.attrs), set(dataset.attrs))
+            _written_whole(name, *_stored_parts(dataset))
+        for name, target in plan.links.items():
+            _written_whole(name, file[target], file.get(name))
+
+
+def _stored_parts(dataset: h5py.Dataset) -> tuple[int, int]:
+    """Return how many bytes, or chunks where it has them, a dataset must have and has."""
+    if dataset.dtype.hasobject:
+        return 0, 0  # text has its length elsewhere
+    if dataset.chunks is None:
+        return dataset.size * dataset.dtype.itemsize, dataset.id.get_storage_size()
+    edges = zip(dataset.shape, dataset.chunks, strict=True)
+    return math.prod(-(-length // chunk) for length, chunk in edges), dataset.id.get_num_chunks()
+
+
+def _written_whole(key: str, expected: object, found: object) -> None:
+    if found != expected:
+        raise PtyxrError(
+            "the file was not written whole",
+            key=key,
+            found=found,
+            expected=expected,
+        )
 
 
 def _write_attributes(node: Any, attrs: Mapping[str, Any]) -> None:
@@ -159,7 +239,7 @@ def _write_array(file: Any, name: str, planned: PlannedArray) -> None:
         # No chunk is longer than its axis; another rank is refused by HDF5 below.
         longest = zip(chunks, variable.shape, strict=False)
         options["chunks"] = (*(min(c, n) for c, n in longest), *chunks[variable.ndim :])
-    with HDF5_LOCK:
+    with _writing():
         try:
             dataset = file.create_dataset(name, shape=variable.shape, dtype=dtype, **options)
         except (ValueError, TypeError, AttributeError, OSError) as error:
@@ -169,5 +249,5 @@ def _write_array(file: Any, name: str, planned: PlannedArray) -> None:
         _write_attributes(dataset, planned.attrs)
     for key, values in blocks(variable, whole_rows=False):
         data = str(values) if text else checked_cast(values, planned.dtype, name)
-        with HDF5_LOCK:
+        with _writing():
             dataset[key] = data

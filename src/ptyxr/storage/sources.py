@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import stat
 import threading
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ptyxr.errors import FormatError, InvalidDataError, MissingFileError, PtyxrError
-from ptyxr.storage.files import check_source, is_path, source_name
+from ptyxr.errors import ChangedFileError, FormatError, PtyxrError
+from ptyxr.storage.files import check_source, is_path, regular_status, signature, source_name
+from ptyxr.storage.recognise import forbidden, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,18 +40,15 @@ class Source:
         self.path = self.name if is_path(source) else None
         self._object = io.BytesIO(source) if isinstance(source, (bytes, memoryview)) else source
         self._lock = threading.Lock()
-        self._signature = self._sign()
-
-    def _sign(self) -> tuple[int, ...] | None:
-        if self.path is None:
-            return None
-        try:
-            status = os.stat(self.path)
-        except (OSError, ValueError) as error:
-            raise self._sentence(error) from error
-        if stat.S_ISDIR(status.st_mode):
-            raise FormatError("this is a folder", file=self.name, expected="NPZ")
-        return (status.st_size, status.st_mtime_ns, status.st_ino)
+        #: Of the file that was opened first; later ones must be the same.
+        self._signature: tuple[int, ...] | None = None
+        if self.path is not None:
+            try:
+                regular_status(self.path)
+            except FormatError:
+                raise
+            except (OSError, ValueError) as error:
+                raise self._sentence(error) from error
 
     @contextlib.contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -60,22 +57,27 @@ class Source:
             with self._lock:
                 yield self._object
             return
-        if self._sign() != self._signature:
-            raise InvalidDataError(
-                "the file has changed since it was opened", file=self.name, remedy="Open it anew"
-            )
         try:
             file = open(self.path, "rb")  # noqa: SIM115  (what is done with it raises its own)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise self._sentence(error) from error
         with file:
+            # Of the file that was opened: another may take its place at any moment.
+            found = signature(os.fstat(file.fileno()))
+            if self._signature is None:
+                self._signature = found
+            if found != self._signature:
+                raise ChangedFileError(self.name)
             yield file
+            # What was read is of one file only where it was not written over meanwhile.
+            if signature(os.fstat(file.fileno())) != self._signature:
+                raise ChangedFileError(self.name)
 
     def _sentence(self, error: Exception) -> PtyxrError:
         if isinstance(error, FileNotFoundError):
-            return MissingFileError("there is no such file", file=self.name)
+            return missing(self.name)
         if isinstance(error, PermissionError):
-            return PtyxrError("the file may not be read", file=self.name)
+            return forbidden(self.name)
         return FormatError("the file cannot be read", file=self.name, found=str(error))
 
     def __getstate__(self) -> dict[str, Any]:
