@@ -47,7 +47,14 @@ def main(script: str, description: str, run: Callable[[int], str], repeat: int) 
     tables = run(args.repeat)
     print(tables)
     if args.write:
-        begin, end = f"<!-- {script}: begin -->", f"<!-- {script}: end -->"
-        head, _, rest = DOCS.read_text().partition(begin)
-        tail = rest.partition(end)[2]
-        DOCS.write_text(f"{head}{begin}\n{tables}\n{end}{tail}")
+        put_into_docs(script, tables)
+
+
+def put_into_docs(script: str, tables: str) -> None:
+    """Put tables into their place in the docs, which lies between two comments."""
+    begin, end = f"<!-- {script}: begin -->", f"<!-- {script}: end -->"
+    head, found, rest = DOCS.read_text().partition(begin)
+    if not found:
+        raise LookupError(f"{DOCS} has no place for {script}")
+    tail = rest.partition(end)[2]
+    DOCS.write_text(f"{head}{begin}\n{tables}\n{end}{tail}")

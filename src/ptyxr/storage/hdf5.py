@@ -178,7 +178,9 @@ class HDF5File:
     def names(self) -> set[str]:
         """Return the names in the root, whatever is behind them."""
         with HDF5_LOCK:
-            return set(self.acquire())
+            root = self.acquire()
+            TreeGuard(self.bytes_of(root)).check_root()
+            return set(root)
 
     @property
     def closer(self) -> Closer:
@@ -224,7 +226,7 @@ class HDF5File:
         with HDF5_LOCK:
             root = self.acquire()
             try:
-                trees = TreeGuard(FileBytes(root, self._stream))
+                trees = TreeGuard(self.bytes_of(root))
                 trees.check_root()
                 self._check_way(root, path)
                 if path.strip("/") and path in root:
@@ -285,7 +287,11 @@ class HDF5File:
 
     def guard(self, node: h5py.Group | h5py.Dataset) -> HeapGuard:
         """Return what looks at text before it is read, in the file that has a node."""
-        return HeapGuard(node.file, FileBytes(node.file, self._stream))
+        return HeapGuard(node.file, self.bytes_of(node))
+
+    def bytes_of(self, node: h5py.Group | h5py.Dataset) -> FileBytes:
+        """Return the bytes of the file that has a node."""
+        return FileBytes(node.file, self._stream)
 
     def _check_way(self, root: h5py.Group, path: str) -> None:
         if not self.allow_external:
@@ -344,6 +350,7 @@ class HDF5Array(Member):
         self.dtype = dataset.dtype
         self.stored_bytes = None if file.allow_external else dataset.id.get_storage_size()
         self.encoding: dict[str, Any] = {}
+        self._checked = False
         self._has_checksums = dataset.chunks is not None
         if dataset.chunks is not None:
             self.encoding["chunksizes"] = dataset.chunks
@@ -379,6 +386,9 @@ class HDF5Array(Member):
             if h5py.check_string_dtype(self.dtype) is None:
                 raise TypeError(f"{dataset.dtype} is neither numbers nor text")
             self._file.guard(dataset).check_dataset(dataset)
+        if not self._checked:
+            TreeGuard(self._file.bytes_of(dataset)).check_dataset(dataset)
+            self._checked = True
         if self._has_checksums:
             # Of a chunk that is shorter than its checksum, HDF5 (2.0.0) reads far beyond the end.
             if dataset.id.chunk_iter(lambda chunk: chunk if chunk.size < 4 else None):

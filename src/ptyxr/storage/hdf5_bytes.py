@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from ptyxr.errors import InvalidDataError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FileBytes", "damaged"]
 
+_CONTINUATION: Final = 0x10
+_BLOCKS: Final = 10_000  # of an object header, beyond which it goes in a circle
 _PIECE: Final = 2**20
 #: Up to this length a file is searched through.
 _SEARCHED: Final = 64 * 2**20
@@ -81,6 +84,40 @@ class FileBytes:
             while place >= 0:
                 yield offset + place - self.base
                 place = piece.find(pattern, place + 1)
+
+    def messages(self, address: int) -> Iterator[tuple[int, int, bytes]]:
+        """Give type, flags and body of the messages in an object header of either version.
+
+        Source: HDF5 File Format Specification 3.0, IV.A.1.
+        """
+        start = self.read(address, 16)
+        new = start.startswith(b"OHDR")
+        if new:
+            flags = start[5]
+            width = 1 << (flags & 3)
+            place = address + 6 + 16 * bool(flags & 0x20) + 4 * bool(flags & 0x10)
+            size = self.number(place, width)
+            blocks = [(place + width, size)]
+            prefix = 4 + 2 * bool(flags & 4)
+        else:
+            blocks = [(address + 16, int.from_bytes(start[8:12], "little"))]
+            prefix = 8
+        for count, (at, length) in enumerate(blocks):  # it grows on the way
+            if count > _BLOCKS:
+                raise damaged("an object header in a circle")
+            block = self.read(at, length)
+            place = 0
+            while place + prefix <= length:
+                form = "<BHB" if new else "<HHB"
+                kind, size, flags = struct.unpack_from(form, block, place)
+                body = block[place + prefix : place + prefix + size]
+                place += prefix + size
+                if kind == _CONTINUATION and len(body) >= 16:
+                    further, more = struct.unpack_from("<QQ", body)
+                    # Later blocks of the new version begin with a signature and end in a checksum.
+                    blocks.append((further + 4, more - 8) if new else (further, more))
+                else:
+                    yield kind, flags, body
 
     def _read(self, offset: int, count: int) -> bytes:
         if self._stream is not None:

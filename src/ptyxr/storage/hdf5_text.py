@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 from ptyxr.storage.hdf5_bytes import damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import h5py
 
     from ptyxr.storage.hdf5_bytes import FileBytes
@@ -26,9 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["HeapGuard"]
 
 _ATTRIBUTE: Final = 0x0C
-_CONTINUATION: Final = 0x10
 _SHARED: Final = 0x02
-_BLOCKS: Final = 10_000  # of an object header, beyond which it goes in a circle
 
 
 class HeapGuard:
@@ -72,7 +68,7 @@ class HeapGuard:
         if address not in self._attributes:
             self._attributes[address] = dict(
                 _attribute(body)
-                for kind, flags, body in self._messages(address)
+                for kind, flags, body in self._data.messages(address)
                 if kind == _ATTRIBUTE and not flags & _SHARED and len(body) >= 8
             )
         self._check(self._attributes[address].get(name), shape)
@@ -109,37 +105,6 @@ class HeapGuard:
                 continue  # no text, which takes no heap
             if self._objects(heap).get(index, -1) < length:
                 raise damaged(f"a text of {length} bytes that is not in its heap")
-
-    def _messages(self, address: int) -> Iterator[tuple[int, int, bytes]]:
-        """Give type, flags and body of the messages in an object header of either version."""
-        start = self._data.read(address, 16)
-        new = start.startswith(b"OHDR")
-        if new:
-            flags = start[5]
-            width = 1 << (flags & 3)
-            place = address + 6 + 16 * bool(flags & 0x20) + 4 * bool(flags & 0x10)
-            size = self._data.number(place, width)
-            blocks = [(place + width, size)]
-            prefix = 4 + 2 * bool(flags & 4)
-        else:
-            blocks = [(address + 16, int.from_bytes(start[8:12], "little"))]
-            prefix = 8
-        for count, (at, length) in enumerate(blocks):  # it grows on the way
-            if count > _BLOCKS:
-                raise damaged("an object header in a circle")
-            block = self._data.read(at, length)
-            place = 0
-            while place + prefix <= length:
-                form = "<BHB" if new else "<HHB"
-                kind, size, flags = struct.unpack_from(form, block, place)
-                body = block[place + prefix : place + prefix + size]
-                place += prefix + size
-                if kind == _CONTINUATION and len(body) >= 16:
-                    further, more = struct.unpack_from("<QQ", body)
-                    # Later blocks of the new version begin with a signature and end in a checksum.
-                    blocks.append((further + 4, more - 8) if new else (further, more))
-                else:
-                    yield kind, flags, body
 
     def _objects(self, heap: int) -> dict[int, int]:
         """Return the lengths of the objects in a heap by index; refuse one that is damaged."""

@@ -1,13 +1,17 @@
-"""B-trees of the second version in HDF5 files, looked at before HDF5 walks them.
+"""How groups and chunks are indexed in HDF5 files, looked at before HDF5 (2.0.0) does.
 
-HDF5 (2.0.0) divides by the size of their records, sets aside memory for a node of any size, and
-sorts as many records as a header claims. Such trees have checksums, so that only intent does these.
+Of a B-tree of the second version it divides by the size of the records, sets aside memory for a
+node of any size, and sorts as many records as a header claims. Of a fixed array of chunks it takes
+an element that there is not. These have checksums, so that only intent brings them about. One wrong
+byte is enough for two groups whose names lie in one place, which it reads after they are gone.
 
-Source: HDF5 File Format Specification 3.0: II (superblock), III.A.2 (version 2 B-trees).
+Source: HDF5 File Format Specification 3.0: II (superblock), III.A.2 (version 2 B-trees), III.D
+(local heaps), IV.A.2.i (data layout), VII.C (fixed arrays).
 """
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["TreeGuard"]
 
 _HEADER: Final = b"BTHD\x00"
+_GROUP: Final = 0x11  # the message of a group in the older form: addresses of its tree and heap
+_LAYOUT: Final = 0x08
+_FIXED_ARRAY: Final = 3
 _NEW_OBJECT: Final = b"OHDR"
 #: Sizes of records by the type of the tree: links and attributes, by name and by creation.
 _RECORDS: Final = {5: (11,), 6: (15,), 8: (17,), 9: (13,)}
@@ -43,6 +50,7 @@ class TreeGuard:
     def __init__(self, data: FileBytes) -> None:
         self._data = data
         self._checked = False
+        self._names: dict[int, int] = {}
 
     def check_root(self) -> None:
         """Refuse trees that the root group could have.
@@ -66,20 +74,53 @@ class TreeGuard:
         """
         import h5py
 
-        if self._checked:
-            return
         link = group.id.links.get_info(name.encode())
         self._check(int(link.u) if link.type == h5py.h5l.TYPE_HARD else None)
 
+    def check_dataset(self, dataset: h5py.Dataset) -> None:
+        """Refuse an index of chunks that is shorter than the dataset.
+
+        Raises
+        ------
+        InvalidDataError
+            If it is.
+        """
+        import h5py
+
+        address = h5py.h5o.get_info(dataset.id).addr
+        if dataset.chunks is None or self._data.read(address, 4) != _NEW_OBJECT:
+            return
+        edges = zip(dataset.maxshape, dataset.chunks, strict=True)
+        needed = math.prod(-(-(length or 0) // chunk) for length, chunk in edges)
+        for kind, _, body in self._data.messages(address):
+            if kind != _LAYOUT or len(body) < 5 or body[0] not in (4, 5):
+                continue
+            # Version, class, flags, number and width of the lengths of a chunk, and these.
+            place = 5 + body[3] * body[4]
+            if body[place : place + 1] != bytes([_FIXED_ARRAY]):
+                continue
+            index = int.from_bytes(body[place + 2 : place + 10], "little")
+            if index < self._data.length and self._data.number(index + 8, 8) < needed:
+                raise damaged(f"an index of fewer than {needed} chunks")
+
     def _check(self, address: int | None) -> None:
         """Search for trees, unless an object is known to be of the older form."""
-        if self._checked or not self._data.is_searched:
-            return
         if address is not None and self._data.read(address, 4) != _NEW_OBJECT:
+            self._check_group(address)
+            return
+        if self._checked or not self._data.is_searched:
             return
         for place in self._data.find(_HEADER):
             self._check_header(place)
         self._checked = True
+
+    def _check_group(self, address: int) -> None:
+        for kind, _, body in self._data.messages(address):
+            if kind == _GROUP and len(body) >= 16:
+                heap = int.from_bytes(body[8:16], "little")
+                names = self._data.number(heap + 24, 8)
+                if self._names.setdefault(names, heap) != heap:
+                    raise damaged("two groups whose names lie in one place")
 
     def _check_header(self, place: int) -> None:
         kind, node, record, depth, _, _, _, in_root, in_all = struct.unpack(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ import numpy as np
 from xarray import Variable
 
 from ptyxr.errors import PtyxrError
+from ptyxr.storage.hdf5_sink import Sink
 from ptyxr.storage.locks import HDF5_LOCK
 from ptyxr.storage.streams import blocks, checked_cast
 
@@ -137,37 +136,33 @@ def write_hdf5(path: Path, plan: Plan) -> None:
     """
     import h5py
 
-    with _writing():
-        file = h5py.File(path, "w", libver=("earliest", "v110"))
-    try:
-        with _writing():
-            _write_attributes(file, plan.attrs)
-            for group, attrs in plan.group_attrs.items():
-                _write_attributes(file.require_group(group), attrs)
-        for name, planned in plan.arrays.items():
-            _write_array(file, name, planned)
-        with _writing():
-            for name, target in plan.links.items():
-                file[name] = file[target]
-            file.flush()
-    finally:
-        with _writing():
-            file.close()
+    with open(path, "w+b", buffering=0) as raw:
+        sink = Sink(raw)
+        with _writing(sink):
+            file = h5py.File(sink, "w", libver=("earliest", "v110"))
+        try:
+            with _writing(sink):
+                _write_attributes(file, plan.attrs)
+                for group, attrs in plan.group_attrs.items():
+                    _write_attributes(file.require_group(group), attrs)
+            for name, planned in plan.arrays.items():
+                _write_array(file, name, planned, sink)
+            with _writing(sink):
+                for name, target in plan.links.items():
+                    file[name] = file[target]
+        finally:
+            with _writing(sink):
+                file.close()
 
 
 @contextlib.contextmanager
-def _writing() -> Iterator[None]:
-    """Hold the HDF5 lock, and raise what HDF5 says of a full disk as the OSError it comes from."""
-    try:
-        with HDF5_LOCK:
+def _writing(sink: Sink) -> Iterator[None]:
+    """Hold the HDF5 lock; afterwards, raise what could not be written."""
+    with HDF5_LOCK:
+        try:
             yield
-    except (OSError, RuntimeError) as error:
-        number = re.search(r"\berrno = (\d+)", str(error))
-        if isinstance(error, PtyxrError) or (number is None and isinstance(error, OSError)):
-            raise
-        if number is None:
-            raise OSError(str(error)) from error
-        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
+        finally:
+            sink.check()
 
 
 def check_hdf5(path: Path, plan: Plan) -> None:
@@ -227,7 +222,7 @@ def _write_attributes(node: Any, attrs: Mapping[str, Any]) -> None:
         node.attrs[key] = value
 
 
-def _write_array(file: Any, name: str, planned: PlannedArray) -> None:
+def _write_array(file: Any, name: str, planned: PlannedArray, sink: Sink) -> None:
     import h5py
 
     variable = planned.variable
@@ -239,7 +234,7 @@ def _write_array(file: Any, name: str, planned: PlannedArray) -> None:
         # No chunk is longer than its axis; another rank is refused by HDF5 below.
         longest = zip(chunks, variable.shape, strict=False)
         options["chunks"] = (*(min(c, n) for c, n in longest), *chunks[variable.ndim :])
-    with _writing():
+    with _writing(sink):
         try:
             dataset = file.create_dataset(name, shape=variable.shape, dtype=dtype, **options)
         except (ValueError, TypeError, AttributeError, OSError) as error:
@@ -249,5 +244,5 @@ def _write_array(file: Any, name: str, planned: PlannedArray) -> None:
         _write_attributes(dataset, planned.attrs)
     for key, values in blocks(variable, whole_rows=False):
         data = str(values) if text else checked_cast(values, planned.dtype, name)
-        with _writing():
+        with _writing(sink):
             dataset[key] = data
