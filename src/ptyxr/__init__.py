@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     import pint
 
     from ptyxr import testing, tutorial
+    from ptyxr.errors import PtyxrError
     from ptyxr.formats.detect import open_dataset
     from ptyxr.formats.ptychopinn import from_rawdata
     from ptyxr.points import match_positions
+    from ptyxr.validation import validate_file
 
     ureg: pint.UnitRegistry[Any]
 
@@ -26,6 +28,7 @@ except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
 __all__ = [
+    "PtyxrError",
     "__version__",
     "from_rawdata",
     "match_positions",
@@ -33,14 +36,17 @@ __all__ = [
     "testing",
     "tutorial",
     "ureg",
+    "validate_file",
 ]
 
 _WHERE = {
+    "PtyxrError": "ptyxr.errors",
     "open_dataset": "ptyxr.formats.detect",
     "from_rawdata": "ptyxr.formats.ptychopinn",
     "match_positions": "ptyxr.points",
     "testing": "ptyxr.testing",
     "tutorial": "ptyxr.tutorial",
+    "validate_file": "ptyxr.validation",
 }
 
 

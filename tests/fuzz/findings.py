@@ -241,6 +241,24 @@ def spellings_of_two_kinds() -> bytes:
 
 
 @_finding
+def spellings_of_two_kinds_in_npz() -> bytes:
+    """The same in an NPZ file, where one of them is bytes."""
+    return _with_member("probe_energy_eV", _npy(np.void(b"8 bytes.")), "product of 1.7")
+
+
+@_finding
+def positions_that_are_complex() -> bytes:
+    """Positions that are complex numbers, of which there are none."""
+
+    def change(file: h5py.File) -> None:
+        for name in ("probe_position_x_m", "probe_position_y_m"):
+            del file[name]
+            file[name] = np.zeros(0, "c8")
+
+    return _changed(change)
+
+
+@_finding
 def position_beyond_64_bits() -> bytes:
     """A position that is too large for a number of 64 bits."""
 

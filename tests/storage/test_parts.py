@@ -35,6 +35,7 @@ def keys(length):
 @pytest.mark.parametrize(("access", "buffer"), [(1, 16), (50, 64), (10, 500), (2**14, 2**24)])
 def test_parts_of_an_array_that_lies_in_a_file(monkeypatch, access, buffer):
     monkeypatch.setattr(flat, "_ACCESS", access)
+    monkeypatch.setattr(flat, "_CUTTING", access)
     monkeypatch.setattr(flat, "_BUFFER", buffer)
     values = np.random.default_rng(0).random((7, 6, 5))
     file = io.BytesIO(b"before" + values.tobytes() + b"after")

@@ -92,7 +92,9 @@ class Assembly:
         kind = SCHEMA[name].kind
         # Whole numbers may be stored as floating point; `array` looks at each of them.
         kinds = KINDS[kind] + ("f" if kind == "int" else "")
-        if array.dtype.kind not in kinds and array.shape != (0,):
+        # Of what is empty, writers do not care for the kind.
+        empty = array.shape == (0,) and array.dtype.kind in "fiubSUO"
+        if array.dtype.kind not in kinds and not empty:
             raise InvalidDataError(
                 "the numbers are of the wrong kind",
                 file=self.file,

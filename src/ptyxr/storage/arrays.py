@@ -92,7 +92,7 @@ class MemoryArray(StoredArray):
 def outer(values: np.ndarray, key: tuple[Any, ...]) -> np.ndarray:
     """Return values at integers, slices and lists of integers, each axis by itself.
 
-    Slices go first, so that of a mapped array only what is wanted is read.
+    Slices go first, which copy nothing.
     """
     basic = tuple(slice(None) if np.ndim(part) else part for part in key)
     values = values[basic]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import shutil
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ptyxr.errors import ExistingFileError, MissingFileError, PtyxrError
 from ptyxr.storage.debris import clean_up, temporary_name
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["atomic_path", "target_path"]
+
+#: Extended attributes that say who may do what. Others describe the bytes, which are new.
+_ACCESS_LISTS: Final = ("system.posix_acl_access", "security.selinux")
 
 #: What this process is writing, in whichever thread.
 _writing: set[Path] = set()
@@ -77,7 +79,7 @@ def atomic_path(
         _writing.add(temporary)
         _create(temporary, target)
         yield temporary
-        _sync(temporary)
+        _sync(temporary, os.O_RDWR)
         if check is not None:
             _check(temporary, path, check)
         _take_over(temporary, target)
@@ -89,19 +91,30 @@ def atomic_path(
         else:
             os.replace(temporary, target)
         with contextlib.suppress(OSError):  # some file systems do not sync folders
-            _sync(target.parent)
+            _sync(target.parent, os.O_RDONLY)
     except OSError as error:
         if isinstance(error, PtyxrError):
             raise
+        if isinstance(error, PermissionError):
+            raise PtyxrError(
+                "you may not write in this folder",
+                file=path,
+                found=f"{target.parent} ({stat.filemode(target.parent.stat().st_mode)})",
+                remedy=_advice(target, "Choose another folder"),
+            ) from error
+        # Without the name of the temporary file, which means nothing to anyone.
         raise PtyxrError(
-            "the file could not be written", file=path, found=str(error), remedy=_kept(target)
+            "the file could not be written",
+            file=path,
+            found=error.strerror or str(error),
+            remedy=_advice(target, "Make room, or choose another disk"),
         ) from error
     finally:
         _remove(temporary)
 
 
-def _kept(target: Path) -> str | None:
-    return "The old file is as it was" if target.exists() else None
+def _advice(target: Path, advice: str) -> str:
+    return f"{advice}; the old file is as it was" if target.exists() else advice
 
 
 def _target(path: Path, mode: str) -> Path:
@@ -138,11 +151,34 @@ def _target(path: Path, mode: str) -> Path:
 
 
 def _create(temporary: Path, target: Path) -> None:
-    """Make the temporary file, which no one may read who may not read the target."""
-    mode = 0o666
-    with contextlib.suppress(FileNotFoundError):
-        mode = stat.S_IMODE(target.stat().st_mode) & 0o777 | 0o600
+    """Make the temporary file; what replaces another one is for nobody else until it is there."""
+    mode = 0o600 if target.exists() else 0o666
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+
+
+def _take_over(temporary: Path, target: Path) -> None:
+    """Give the new file the owner, the group, the mode and the access lists of the old one."""
+    try:
+        there = target.stat()
+    except FileNotFoundError:
+        return
+    mode = stat.S_IMODE(there.st_mode)
+    if hasattr(os, "chown"):
+        try:
+            os.chown(temporary, -1, there.st_gid)
+        except OSError:
+            # What the old group was allowed, the writer's own is not.
+            mode &= ~(stat.S_IRWXG | stat.S_ISGID)
+        with contextlib.suppress(OSError):  # only root gives files away
+            os.chown(temporary, there.st_uid, -1)
+    if hasattr(os, "setxattr"):
+        for name in _ACCESS_LISTS:
+            with contextlib.suppress(OSError):
+                # A new file may have inherited one from its folder, which the old one had not.
+                os.removexattr(temporary, name)
+            with contextlib.suppress(OSError):
+                os.setxattr(temporary, name, os.getxattr(target, name))
+    os.chmod(temporary, mode)
 
 
 def _check(temporary: Path, path: Path, check: Callable[[Path], None]) -> None:
@@ -160,25 +196,8 @@ def _check(temporary: Path, path: Path, check: Callable[[Path], None]) -> None:
         ) from error
 
 
-def _take_over(temporary: Path, target: Path) -> None:
-    """Give the new file the mode, the group and the access lists of the old one."""
-    try:
-        there = target.stat()
-    except FileNotFoundError:
-        return
-    with contextlib.suppress(OSError, AttributeError):  # who may not is left with their own
-        os.chown(temporary, there.st_uid, there.st_gid)
-    if hasattr(os, "listxattr"):
-        # Access lists (POSIX ACL) are among the extended attributes.
-        with contextlib.suppress(OSError):
-            for name in os.listxattr(target):
-                with contextlib.suppress(OSError):
-                    os.setxattr(temporary, name, os.getxattr(target, name))
-    shutil.copymode(target, temporary)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _sync(path: Path, access: int) -> None:
+    descriptor = os.open(path, access)
     try:
         os.fsync(descriptor)
     finally:

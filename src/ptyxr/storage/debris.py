@@ -10,10 +10,8 @@ import re
 import time
 import uuid
 from functools import cache
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Final
 
 __all__ = ["clean_up", "temporary_name"]
 
@@ -28,10 +26,12 @@ _NAME: Final = re.compile(r"\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]
 def _machine() -> str:
     """Return a word for the set of processes that this one can ask after."""
     # A container may have the name of its host, and other processes under the same numbers.
-    space = ""
+    space = life = ""
     with contextlib.suppress(OSError):
         space = os.readlink("/proc/self/ns/pid")
-    return hashlib.sha256(f"{platform.node()} {space}".encode()).hexdigest()[:8]
+        # Many machines are called "localhost".
+        life = Path("/proc/sys/kernel/random/boot_id").read_text()
+    return hashlib.sha256(f"{platform.node()} {space} {life}".encode()).hexdigest()[:8]
 
 
 def _stem(target: Path) -> str:
@@ -81,8 +81,8 @@ def _lives(process: int) -> bool:
     if process == os.getpid():
         return False
     if os.name != "posix":
-        # Elsewhere a signal would end the process; and there no open file can be removed.
-        return False
+        # Elsewhere a signal would end the process: time has to tell.
+        return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -18,6 +18,7 @@ __all__ = [
     "clean_text",
     "first_bytes",
     "is_path",
+    "is_same",
     "kept_position",
     "regular_status",
     "signature",
@@ -89,7 +90,16 @@ def regular_status(path: str) -> os.stat_result:
 
 def signature(status: os.stat_result) -> tuple[int, ...]:
     """Return what tells a file from another one that takes its place, or from itself rewritten."""
-    return (status.st_size, status.st_mtime_ns, status.st_ino)
+    return (status.st_size, status.st_mtime_ns, status.st_ino, os.getpid())
+
+
+def is_same(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Tell whether two signatures are of one file.
+
+    Some network and user-space file systems number files anew for each machine or process.
+    """
+    size_and_time = one[:2] == other[:2]
+    return size_and_time and (one[2] == other[2] or one[3] != other[3])
 
 
 @contextlib.contextmanager

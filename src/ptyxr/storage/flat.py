@@ -6,7 +6,6 @@ the process (SIGBUS), and reading the file is an error that can be told.
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -19,8 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["read_flat", "read_into"]
 
-#: What one more access costs, in bytes that could be read meanwhile.
+#: What one more access costs, in bytes that could be read meanwhile: where what is read is wanted,
+#: and where it is cut to what is wanted.
 _ACCESS: Final = 16 * 2**10
+_CUTTING: Final = 128 * 2**10
 #: How much is read at a time where not everything that is read is wanted.
 _BUFFER: Final = 16 * 2**20
 
@@ -91,7 +92,10 @@ def _is_integer(key: Any) -> bool:
 def _part(key: Any, length: int) -> _Part:
     if isinstance(key, slice):
         return range(length)[key]
-    rows = np.atleast_1d(np.asarray(key))
+    if np.ndim(key) == 0:
+        row = int(key) % length
+        return range(row, row + 1)
+    rows = np.asarray(key)
     return np.where(rows < 0, rows + length, rows)
 
 
@@ -100,61 +104,71 @@ def _fill(
 ) -> None:
     """Go along the first axes row by row; from the axis on where that is cheapest, read spans."""
     strides = [values.itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    cut = _cut(parts, strides)
+    cut = _cut(parts, strides, shape)
+    starts = np.full((1,), offset, dtype=np.int64)
+    for part, stride in zip(parts[:cut], strides, strict=False):
+        starts = np.add.outer(starts, np.asarray(part, dtype=np.int64) * stride).reshape(-1)
+    targets = values.reshape(starts.size, *values.shape[cut:])
     inner = parts[cut + 1 :]
-    whole = all(
-        isinstance(part, range) and part == range(length)
-        for part, length in zip(inner, shape[cut + 1 :], strict=True)
-    )
-    for place in itertools.product(*(range(len(part)) for part in parts[:cut])):
-        before = zip(parts, place, strides, strict=False)
-        start = offset + sum(int(part[i]) * stride for part, i, stride in before)
-        for rows, part in _spans(parts[cut], strides[cut], whole=whole):
-            low, count = _extent(part)
-            where: tuple[Any, ...] = (*place, rows)
-            target = values[where]
-            if whole and isinstance(part, range) and part.step == 1:
-                read_into(file, start + low * strides[cut], target)
-                continue
+    stride = strides[cut]
+    if _is_whole(inner, shape[cut + 1 :]) and _is_run(parts[cut]):
+        for start, target in zip(starts.tolist(), targets, strict=True):
+            read_into(file, start + parts[cut][0] * stride, target)
+        return
+    within = tuple(map(_index, inner))
+    spans = list(_spans(parts[cut], stride))
+    for start, target in zip(starts.tolist(), targets, strict=True):
+        for rows, low, count, index in spans:
             read = np.empty((count, *shape[cut + 1 :]), values.dtype)
-            read_into(file, start + low * strides[cut], read)
-            target[...] = outer(read, (_index(part, low), *(_index(one, 0) for one in inner)))
+            read_into(file, start + low * stride, read)
+            target[rows] = outer(read, (index, *within))
 
 
-def _cut(parts: list[_Part], strides: list[int]) -> int:
+def _is_whole(parts: list[_Part], shape: tuple[int, ...]) -> bool:
+    pairs = zip(parts, shape, strict=True)
+    return all(isinstance(part, range) and part == range(length) for part, length in pairs)
+
+
+def _is_run(part: _Part) -> bool:
+    return isinstance(part, range) and (part.step == 1 or len(part) == 1)
+
+
+def _cut(parts: list[_Part], strides: list[int], shape: tuple[int, ...]) -> int:
     """Return the axis from which on it is cheapest to read whole spans."""
     costs = []
     accesses = 1
-    for part, stride in zip(parts, strides, strict=True):
-        costs.append(accesses * (_ACCESS + _extent(part)[1] * stride))
+    for axis, (part, stride) in enumerate(zip(parts, strides, strict=True)):
+        plain = _is_run(part) and _is_whole(parts[axis + 1 :], shape[axis + 1 :])
+        ends = (part[0], part[-1]) if isinstance(part, range) else (part.min(), part.max())
+        extent = abs(int(ends[1]) - int(ends[0])) + 1
+        costs.append(accesses * ((_ACCESS if plain else _CUTTING) + extent * stride))
         accesses *= len(part)
     return min(range(len(costs)), key=costs.__getitem__)
 
 
-def _extent(part: _Part) -> tuple[int, int]:
-    """Return the first row of a span, and how many it has."""
-    ends = (part[0], part[-1]) if isinstance(part, range) else (part.min(), part.max())
-    return int(min(ends)), int(max(ends)) - int(min(ends)) + 1
-
-
-def _spans(part: _Part, stride: int, *, whole: bool) -> Iterator[tuple[slice, _Part]]:
-    """Give rows of the result, and which they are, so that a span fits into the buffer."""
+def _spans(part: _Part, stride: int) -> Iterator[tuple[Any, int, int, Any]]:
+    """Give rows of the result, the first row to read and how many, and which of them are wanted."""
     most = max(1, _BUFFER // stride)
     if isinstance(part, range):
-        step = len(part) if whole and part.step == 1 else max(1, most // abs(part.step))
+        step = max(1, most // abs(part.step))
         for begin in range(0, len(part), step):
-            yield slice(begin, begin + step), part[begin : begin + step]
+            some = part[begin : begin + step]
+            low = min(some[0], some[-1])
+            index = _index(range(some.start - low, some.stop - low, some.step))
+            yield slice(begin, begin + len(some)), low, abs(some[-1] - some[0]) + 1, index
         return
+    order = np.argsort(part, kind="stable")
+    rows = part[order]
     begin = 0
-    while begin < len(part):
-        near = np.abs(part[begin:] - part[begin]) < max(1, most // 2)
-        end = begin + (len(near) if near.all() else int(near.argmin()))
-        yield slice(begin, end), part[begin:end]
+    while begin < len(rows):
+        end = int(np.searchsorted(rows, rows[begin] + most))
+        low = int(rows[begin])
+        yield order[begin:end], low, int(rows[end - 1]) - low + 1, rows[begin:end] - low
         begin = end
 
 
-def _index(part: _Part, shift: int) -> slice | np.ndarray:
+def _index(part: _Part) -> slice | np.ndarray:
     if isinstance(part, np.ndarray):
-        return part - shift
-    stop = part.stop - shift
-    return slice(part.start - shift, stop if stop >= 0 else None, part.step)
+        return part
+    # Down to the first row there is no number to stop at.
+    return slice(part.start, part.stop if part.stop >= 0 else None, part.step)

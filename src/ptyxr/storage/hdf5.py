@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ from ptyxr.storage.files import (
     clean_text,
     first_bytes,
     is_path,
+    is_same,
     kept_position,
     regular_status,
     signature,
@@ -87,7 +89,7 @@ def _open(path: Any, expected: tuple[int, ...] | None = None, mode: str = "r") -
     # Where the disk is read-only or knows no locks, HDF5 is not to insist on one.
     file = h5py.File(path, mode, locking="best-effort")
     # Of the file that was opened: another may take its place at any moment.
-    if expected is not None and _signature(file, path) != expected:
+    if expected is not None and not is_same(_signature(file, path), expected):
         file.close()
         raise ChangedFileError(path)
     return file
@@ -98,6 +100,23 @@ def _signature(file: h5py.File, path: str) -> tuple[int, ...]:
         return signature(os.fstat(file.id.get_vfd_handle()))
     except (OSError, NotImplementedError, TypeError):  # not every driver has a descriptor
         return signature(os.stat(path))
+
+
+#: What is open by its path in this process.
+_opened: weakref.WeakSet[HDF5File] = weakref.WeakSet()
+
+
+def _close_older(new: HDF5File) -> None:
+    """Close what was opened by a path before the file there was written over.
+
+    HDF5 knows an open file by its number on the disk, and would give the old one again.
+    """
+    here = new._expected or ()  # noqa: SLF001
+    for old in list(_opened):
+        there = old._expected or here  # noqa: SLF001
+        if old.name == new.name and there[2] == here[2] and not is_same(there, here):
+            old.close()
+    _opened.add(new)
 
 
 class HDF5File:
@@ -121,10 +140,12 @@ class HDF5File:
     def __init__(self, source: Any, *, allow_external: bool = False) -> None:
         self._file: h5py.File | None = None
         self._stream: Any = None
+        self._expected: tuple[int, ...] | None = None
         self._manager: CachingFileManager[Any] | None = None
         check_source(source)
         self.name = source_name(source)
-        self.allow_external = allow_external
+        # h5py would take a file object for every other file that is named in it.
+        self.allow_external = allow_external and is_path(source)
         with HDF5_LOCK:
             try:
                 if is_path(source):
@@ -148,6 +169,12 @@ class HDF5File:
                     remedy="Open it when that has finished, or open a copy",
                 ) from error
             except _ERRORS as error:
+                if "locking flag" in str(error):
+                    raise PtyxrError(
+                        "this process has the file open with other locking",
+                        file=self.name,
+                        remedy="Close it there first",
+                    ) from error
                 if isinstance(error, PtyxrError):
                     raise
                 raise unreadable("HDF5", source, error) from error
@@ -155,7 +182,8 @@ class HDF5File:
     def _manage(self) -> CachingFileManager[Any]:
         """Open the file by its path, in whatever state it is at that moment."""
         for attempt in range(_ATTEMPTS):
-            expected = signature(regular_status(self.name))
+            expected = self._expected = signature(regular_status(self.name))
+            _close_older(self)
             manager = CachingFileManager(_open, self.name, expected, mode="r")
             try:
                 manager.acquire(needs_lock=False)
@@ -170,7 +198,13 @@ class HDF5File:
     def acquire(self) -> h5py.File:
         """Return the file of h5py; to be used under the HDF5 lock."""
         if self._manager is not None:
-            return self._manager.acquire(needs_lock=False)
+            file = self._manager.acquire(needs_lock=False)
+            # It may be written over in place, by what knows nothing of HDF5's locks.
+            if self._expected is not None and not is_same(
+                _signature(file, self.name), self._expected
+            ):
+                raise ChangedFileError(self.name)
+            return file
         if not self._file:
             raise PtyxrError("the file has been closed", file=self.name)
         return self._file
@@ -245,6 +279,8 @@ class HDF5File:
 
         place = f"/{place.strip('/')}"
         guard = self.guard(group)
+        if self.allow_external:
+            trees = TreeGuard(self.bytes_of(group))
         result = StoredGroup(self.name, place, read_attributes(group, guard))
         for key in group:
             name = clean_text(key)

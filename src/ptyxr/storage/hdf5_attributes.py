@@ -26,8 +26,7 @@ def read_attributes(node: Any, guard: HeapGuard) -> dict[str, Any]:
     Returns
     -------
     dict of str to object
-        None where one cannot be read, or is neither numbers nor text; the format says what it
-        misses.
+        None where one cannot be read. What is neither numbers nor text is left out.
     """
     import h5py
 
@@ -38,14 +37,15 @@ def read_attributes(node: Any, guard: HeapGuard) -> dict[str, Any]:
         try:
             opened = h5py.h5a.open(node.id, index=place)
             name = opened.name
-            if _is_plain(opened.get_type(), guard, node, opened):
-                value = node.attrs[name]
+            if not _is_plain(opened.get_type(), guard, node, opened):
+                continue  # such as the references that netCDF-4 keeps to its dimensions
+            value = node.attrs[name]
             if isinstance(value, (np.ndarray, np.void)) and value.dtype.kind == "V":
                 value = None  # a record
         except (OSError, TypeError, ValueError, KeyError, RuntimeError, OverflowError):
             value = None  # damaged, or of a type that h5py does not know
-        if name:
-            attributes[clean_text(name)] = _cleaned(value)
+        # One whose name cannot be read either is not to vanish without a word.
+        attributes[clean_text(name) or f"number {place}"] = _cleaned(value)
     return attributes
 
 

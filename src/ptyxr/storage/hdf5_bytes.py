@@ -124,7 +124,13 @@ class FileBytes:
             self._stream.seek(offset)
             return bytes(self._stream.read(count))
         if hasattr(os, "pread"):
-            return os.pread(self._descriptor, count, offset)
+            data = os.pread(self._descriptor, count, offset)
+            while data and len(data) < count:
+                more = os.pread(self._descriptor, count - len(data), offset + len(data))
+                if not more:
+                    break
+                data += more
+            return data
         # Where there is no such call, nobody else moves the descriptor under the HDF5 lock.
         before = os.lseek(self._descriptor, 0, os.SEEK_CUR)
         try:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HeapGuard"]
 
+_HEAP: Final = b"GCOL\x01\x00\x00\x00"
+_SMALLEST_HEAP: Final = 4096  # HDF5 makes none that is smaller
 _ATTRIBUTE: Final = 0x0C
 _SHARED: Final = 0x02
 
@@ -114,7 +116,7 @@ class HeapGuard:
 
     def _walk(self, heap: int) -> dict[int, int]:
         head = self._data.read(heap, 16)
-        if not head.startswith(b"GCOL\x01"):
+        if not head.startswith(_HEAP[:5]):
             raise damaged(f"no heap of text at {heap}")
         size = int.from_bytes(head[8:], "little")
         if size < 16:
@@ -136,8 +138,11 @@ class HeapGuard:
     def _search(self) -> None:
         """Refuse any heap that is damaged, where it is not known which one will be read."""
         if not self._searched and self._data.is_searched:
-            for place in self._data.find(b"GCOL\x01"):
-                self._walk(place)
+            for place in self._data.find(_HEAP):
+                # Data may look like the beginning of a heap, and hardly like its length too.
+                size = int.from_bytes(self._data.read(place + 8, 8), "little")
+                if _SMALLEST_HEAP <= size <= self._data.length - place:
+                    self._walk(place)
             self._searched = True
 
 

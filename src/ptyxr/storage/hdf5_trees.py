@@ -28,6 +28,9 @@ _HEADER: Final = b"BTHD\x00"
 _GROUP: Final = 0x11  # the message of a group in the older form: addresses of its tree and heap
 _LAYOUT: Final = 0x08
 _FIXED_ARRAY: Final = 3
+#: Messages that name trees, of links and of attributes, and how long the greatest number is there.
+_TREES: Final = {0x02: 8, 0x15: 2}
+_NOWHERE: Final = 2**64 - 1
 _NEW_OBJECT: Final = b"OHDR"
 #: Sizes of records by the type of the tree: links and attributes, by name and by creation.
 _RECORDS: Final = {5: (11,), 6: (15,), 8: (17,), 9: (13,)}
@@ -37,9 +40,7 @@ _ROOT: Final = {0: 64, 1: 68, 2: 36, 3: 36}
 
 
 class TreeGuard:
-    """Refuses a file whose trees HDF5 could not walk, as soon as an object can have one.
-
-    Objects in the older form, which products are written in, have none; then nothing is searched.
+    """Refuses objects whose indexes HDF5 could not walk.
 
     Parameters
     ----------
@@ -49,7 +50,6 @@ class TreeGuard:
 
     def __init__(self, data: FileBytes) -> None:
         self._data = data
-        self._checked = False
         self._names: dict[int, int] = {}
 
     def check_root(self) -> None:
@@ -75,7 +75,8 @@ class TreeGuard:
         import h5py
 
         link = group.id.links.get_info(name.encode())
-        self._check(int(link.u) if link.type == h5py.h5l.TYPE_HARD else None)
+        if link.type == h5py.h5l.TYPE_HARD:
+            self._check(int(link.u))
 
     def check_dataset(self, dataset: h5py.Dataset) -> None:
         """Refuse an index of chunks that is shorter than the dataset.
@@ -103,26 +104,27 @@ class TreeGuard:
             if index < self._data.length and self._data.number(index + 8, 8) < needed:
                 raise damaged(f"an index of fewer than {needed} chunks")
 
-    def _check(self, address: int | None) -> None:
-        """Search for trees, unless an object is known to be of the older form."""
-        if address is not None and self._data.read(address, 4) != _NEW_OBJECT:
-            self._check_group(address)
-            return
-        if self._checked or not self._data.is_searched:
-            return
-        for place in self._data.find(_HEADER):
-            self._check_header(place)
-        self._checked = True
-
-    def _check_group(self, address: int) -> None:
+    def _check(self, address: int) -> None:
+        """Refuse the trees that the header of an object names."""
         for kind, _, body in self._data.messages(address):
             if kind == _GROUP and len(body) >= 16:
-                heap = int.from_bytes(body[8:16], "little")
-                names = self._data.number(heap + 24, 8)
-                if self._names.setdefault(names, heap) != heap:
-                    raise damaged("two groups whose names lie in one place")
+                self._check_names(int.from_bytes(body[8:16], "little"))
+            if kind in _TREES and len(body) >= 2:
+                # Version, flags, perhaps the greatest number so far, a heap, one or two trees.
+                start = 2 + _TREES[kind] * (body[1] & 1) + 8
+                for place in range(start, len(body) - 7, 8)[:2]:
+                    tree = int.from_bytes(body[place : place + 8], "little")
+                    if tree != _NOWHERE:
+                        self._check_header(tree)
+
+    def _check_names(self, heap: int) -> None:
+        names = self._data.number(heap + 24, 8)
+        if self._names.setdefault(names, heap) != heap:
+            raise damaged("two groups whose names lie in one place")
 
     def _check_header(self, place: int) -> None:
+        if self._data.read(place, 5) != _HEADER:
+            raise damaged(f"no tree at {place}")
         kind, node, record, depth, _, _, _, in_root, in_all = struct.unpack(
             "<BIHHBBQHQ", self._data.read(place + 5, 29)
         )

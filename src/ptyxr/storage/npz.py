@@ -11,7 +11,7 @@ from ptyxr.errors import InvalidDataError, PtyxrError
 from ptyxr.storage.arrays import StoredArray, ViewArray
 from ptyxr.storage.files import clean_text, first_bytes, kept_position
 from ptyxr.storage.npz_members import ZIP_ERRORS, NpzArray, member_start, read_header
-from ptyxr.storage.pickled import unpickle_string
+from ptyxr.storage.pickled import pickled_string
 from ptyxr.storage.recognise import unreadable
 from ptyxr.storage.sources import Source
 
@@ -182,8 +182,7 @@ class NpzFile:
     def text(self, name: str) -> str | None:
         """Return a member that holds one string, or None where there is none or it holds None.
 
-        A pickled string is recognised without executing anything: the unpickler knows nothing but
-        inert stand-ins for the three names that a pickled numpy array uses.
+        A pickled string is recognised by the opcodes of its pickle; nothing is unpickled.
 
         Raises
         ------
@@ -230,7 +229,7 @@ class NpzFile:
             ):
                 payload = io.BytesIO(stream.read(_STRING_LIMIT))
             read_header(payload)
-            text = unpickle_string(payload)
+            text = pickled_string(payload)
             return None if text is None else clean_text(text)
         except PtyxrError:
             raise

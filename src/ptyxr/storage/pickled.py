@@ -6,7 +6,7 @@ import pickle
 import pickletools
 from typing import Any, BinaryIO, Final
 
-__all__ = ["unpickle_string"]
+__all__ = ["pickled_string"]
 
 #: The pickle of an array of one string has some 60 opcodes, in every protocol.
 _OPCODES: Final = 200
@@ -27,7 +27,7 @@ _NAMES: Final = frozenset(
 _END: Final = ("APPEND", "TUPLE", "BUILD", "STOP")
 
 
-def unpickle_string(payload: BinaryIO) -> str | None:
+def pickled_string(payload: BinaryIO) -> str | None:
     """Return the string in a pickled array of one, or None where it holds None.
 
     The opcodes are read one by one and looked at; there is no stack, and nothing that they name is

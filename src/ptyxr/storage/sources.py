@@ -9,7 +9,14 @@ import threading
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ptyxr.errors import ChangedFileError, FormatError, PtyxrError
-from ptyxr.storage.files import check_source, is_path, regular_status, signature, source_name
+from ptyxr.storage.files import (
+    check_source,
+    is_path,
+    is_same,
+    regular_status,
+    signature,
+    source_name,
+)
 from ptyxr.storage.recognise import forbidden, missing
 
 if TYPE_CHECKING:
@@ -66,11 +73,11 @@ class Source:
             found = signature(os.fstat(file.fileno()))
             if self._signature is None:
                 self._signature = found
-            if found != self._signature:
+            if not is_same(found, self._signature):
                 raise ChangedFileError(self.name)
             yield file
             # What was read is of one file only where it was not written over meanwhile.
-            if signature(os.fstat(file.fileno())) != self._signature:
+            if not is_same(signature(os.fstat(file.fileno())), self._signature):
                 raise ChangedFileError(self.name)
 
     def _sentence(self, error: Exception) -> PtyxrError:
