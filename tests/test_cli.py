@@ -571,3 +571,20 @@ def test_a_file_is_not_converted_onto_itself(npz, tmp_path):
     copy.write_bytes(npz.read_bytes())
     assert "same file" in invoke("convert", copy, copy, code=2).output
     assert copy.read_bytes() == npz.read_bytes()
+
+
+def test_what_leads_out_of_a_file_is_followed_when_asked_to(product, tmp_path):
+    path = tmp_path / "linked.h5"
+    with h5py.File(product) as whole, h5py.File(path, "w") as file:
+        file.attrs.update(whole.attrs)
+        for name in whole:
+            if name == "object":
+                file[name] = h5py.ExternalLink(str(product), "/object")
+            else:
+                whole.copy(name, file)
+    for command in (("info", path), ("convert", path, tmp_path / "whole.h5")):
+        refused = invoke(*command, code=2)
+        assert "--allow-external" in refused.stderr
+        invoke(*command, "--allow-external")
+    with h5py.File(tmp_path / "whole.h5") as file:
+        assert isinstance(file.get("object", getlink=True), h5py.HardLink)

@@ -43,6 +43,13 @@ _NPZ_SUFFIX: Final = ".npz"
 _File = Annotated[
     Path, typer.Argument(metavar="FILE", help="A Ptychodus product or a PtychoPINN NPZ.")
 ]
+_AllowExternal = Annotated[
+    bool,
+    typer.Option(
+        "--allow-external",
+        help="Follow links that lead out of an HDF5 file. Only for files that you trust.",
+    ),
+]
 
 
 def _version(wanted: bool) -> None:
@@ -133,6 +140,7 @@ def convert(
     overwrite: Annotated[
         bool, typer.Option(help="Whether an existing OUT is replaced, as cp does.")
     ] = True,
+    allow_external: _AllowExternal = False,
     **given: Any,
 ) -> None:
     """Convert between PtychoPINN's NPZ and Ptychodus products.
@@ -177,7 +185,8 @@ def convert(
     reading: dict[str, Any] = {
         name: one.value for name, one in (("origin", origin), ("measurement", measurement)) if one
     }
-    with ptyxr.open_dataset(source, **(reading if from_rawdata else {})) as opened:
+    reading = {"allow_external": allow_external, **(reading if from_rawdata else {})}
+    with ptyxr.open_dataset(source, **reading) as opened:
         ds = with_metadata(
             opened.ptyxr.assign_pixel_size(**sizes), {**given, "far_field": far_field}
         )
@@ -242,7 +251,7 @@ def _say_written(target: Path) -> None:
 
 
 @app.command()
-def info(file: _File) -> None:
+def info(file: _File, allow_external: _AllowExternal = False) -> None:
     """Show what a file holds: arrays, coordinates with units, and what ptyxr does not know.
 
     Nothing big is read.
@@ -255,7 +264,7 @@ def info(file: _File) -> None:
     from ptyxr.storage.hdf5 import HDF5File
     from ptyxr.storage.npz import NpzFile
 
-    with ptyxr.open_dataset(file) as ds:
+    with ptyxr.open_dataset(file, allow_external=allow_external) as ds:
         if _is_rawdata(file):
             kind, unknown = "PtychoPINN dataset (NPZ)", ptychopinn.unknown(NpzFile(file))
         elif PtychodusNpzBackend().guess_can_open(file):
@@ -263,7 +272,7 @@ def info(file: _File) -> None:
             kind = f"Ptychodus product (NPZ), {ptychodus_keys.generation(group)}"
             unknown = ptychodus_keys.unknown(group)
         else:
-            product = HDF5File(file)
+            product = HDF5File(file, allow_external=allow_external)
             try:
                 group, raw = root_and_raw(product)
             finally:
@@ -308,6 +317,7 @@ def plot(
             help="The picture: .png, .pdf, .svg; by default FILE's name with .png, in this folder.",
         ),
     ] = None,
+    allow_external: _AllowExternal = False,
 ) -> None:
     """Draw an overview: the object with the scan on it, the probe, a pattern, the loss."""
     import ptyxr
@@ -315,7 +325,7 @@ def plot(
 
     output = output or Path(file.name).with_suffix(".png")
     headless()
-    with ptyxr.open_dataset(file) as ds:
+    with ptyxr.open_dataset(file, allow_external=allow_external) as ds:
         figure = ds.ptyxr.plot()
         known = figure.canvas.get_supported_filetypes()
         if output.suffix[1:].lower() not in known:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 __all__ = ["check_data", "check_way"]
 
 _LINKS: Final = 64  # soft links that are followed on one way; HDF5 itself follows 16
-_REMEDY: Final = "If you trust the file and know what it leads to, open it with allow_external=True"
+_REMEDY: Final = (
+    "If you trust the file and know what it leads to, open it with allow_external=True; at the "
+    "command line, --allow-external"
+)
 
 
 def check_way(root: h5py.Group, path: str, file: str) -> None:
