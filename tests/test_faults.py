@@ -15,10 +15,10 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked
 #: Faults of each kind, and the formats they are put into.
 FAULTS = {
     "kill": (50, ("product.h5",)),
-    "interrupt": (10, ("product.h5", "dataset.npz")),
-    "file size limit": (8, ("product.h5", "product.npz", "dataset.npz")),
-    "full disk": (8, ("product.h5", "dataset.npz")),
-    "dask exception": (6, ("product.h5", "product.npz", "dataset.npz")),
+    "interrupt": (6, ("product.h5", "dataset.npz")),
+    "file size limit": (5, ("product.h5", "product.npz", "dataset.npz")),
+    "full disk": (5, ("product.h5", "dataset.npz")),
+    "dask exception": (3, ("product.h5", "product.npz", "dataset.npz")),
 }
 #: What the writer raises; an interrupt or a kill may come when all is done.
 RAISED = {

@@ -185,8 +185,8 @@ def convert(
     reading: dict[str, Any] = {
         name: one.value for name, one in (("origin", origin), ("measurement", measurement)) if one
     }
-    reading = {"allow_external": allow_external, **(reading if from_rawdata else {})}
-    with ptyxr.open_dataset(source, **reading) as opened:
+    how = reading if from_rawdata else {}
+    with ptyxr.open_dataset(source, allow_external=allow_external, **how) as opened:
         ds = with_metadata(
             opened.ptyxr.assign_pixel_size(**sizes), {**given, "far_field": far_field}
         )

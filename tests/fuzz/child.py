@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mutations import Case, mutate
-from outcomes import SECONDS, examine
+from outcomes import SECONDS, examine, memory
 from seeds import FAMILIES, seeds, suffix
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ __all__ = ["WORKING"]
 
 #: What the input at work is called, in the folder.
 WORKING = "input"
+#: HDF5 keeps something of each file that it cannot close: a process that has grown so far ends.
+_LARGE = 2**30
 #: Address space beyond what the process has at its start, so that no input takes down the machine;
 #: more than HDF5 sets aside for a text or a chunk of any length that a file can state, 4 GB.
 _SPACE = 6 * 2**30
@@ -73,6 +75,8 @@ def serve(names: Iterable[int | str], folder: Path, family: str | None, output: 
             # Kept as it is: with another release of h5py the number may give other bytes.
             shutil.copy(folder / WORKING, folder / f"{name}{suffix(case.family)}")
         say(end=name, **asdict(outcome))
+        if memory("VmRSS") > _LARGE:
+            return
 
 
 def _from_file(path: Path) -> Case:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 from checksums import mend_checksums
-from h5py import h5d, h5p, h5s, h5t
+from h5py import h5a, h5d, h5p, h5s, h5t
 from seeds import Seed, seeds
 from zip_archive import Entry, build, deflated_zeros
 
@@ -186,6 +186,22 @@ def more_chunks_than_there_are() -> bytes:
     """A dataset that may grow to more chunks than its index has places, behind which HDF5 reads."""
     shape = struct.pack("<6Q", 2, 7, 9, 2, 7, 9)
     return _overwritten(_NEWEST, shape, 24, struct.pack("<3Q", 2, 7 + 37 * 2**32, 9))
+
+
+@_finding
+def pairs_that_overlap() -> bytes:
+    """Pairs of a float that numpy has no type for, which h5py reads beyond the end of its array."""
+
+    def change(file: h5py.File) -> None:
+        wide = h5t.IEEE_F32LE.copy()
+        wide.set_ebias(128)
+        pair = h5t.create(h5t.COMPOUND, 8)
+        pair.insert(b"r", 0, wide)
+        pair.insert(b"i", 4, h5t.IEEE_F32LE)
+        for at in (file, file["object"]):
+            h5a.create(at.id, b"pair", pair, h5s.create_simple((1000,)))
+
+    return _changed(change)
 
 
 # --- names and attributes -------------------------------------------------------------------------

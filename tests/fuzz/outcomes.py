@@ -24,7 +24,7 @@ from ptyxr.validation import validate_file
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MEMORY", "SECONDS", "Outcome", "attempt", "examine"]
+__all__ = ["MEMORY", "SECONDS", "Outcome", "attempt", "examine", "memory"]
 
 #: How long a processor may work on one input, and how much memory beyond the size of the file.
 SECONDS = 10.0
@@ -129,11 +129,11 @@ def examine(data: bytes, path: Path, family: str) -> Outcome:
     outcome = Outcome()
     path.write_bytes(data)
     _reset_peak()
-    before, start = _memory("VmRSS"), time.process_time()
+    before, start = memory("VmRSS"), time.process_time()
     for name, way in _ways(path, data, family).items():
         outcome.results[name] = attempt(name, way, outcome.failures)
     outcome.seconds = time.process_time() - start
-    outcome.peak = max(0, _memory("VmHWM") - before)
+    outcome.peak = max(0, memory("VmHWM") - before)
     if outcome.seconds > SECONDS:
         outcome.failures.append(f"time: {outcome.seconds:.1f} s")
     if outcome.peak > len(data) + MEMORY:
@@ -205,7 +205,7 @@ def _handles() -> set[str]:
     return found
 
 
-def _memory(field: str) -> int:
+def memory(field: str) -> int:
     """Return a number of bytes that the kernel keeps of this process."""
     status = Path("/proc/self/status").read_text()
     found = re.search(rf"{field}:\s+(\d+) kB", status)

@@ -24,6 +24,8 @@ __all__ = ["Run"]
 CHILD = Path(__file__).with_name("child.py")
 #: What a process may take for an input where it sleeps instead of working, or to start.
 _SLEEPING = 180.0
+#: Ends that are someone else's doing, where they do not happen again.
+_FROM_OUTSIDE = ("process: ended", "process: sleep")
 
 
 class Run:
@@ -127,6 +129,8 @@ class _Worker(threading.Thread):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.heard = time.monotonic()
         self.process: subprocess.Popen[str] | None = None
+        #: What the next input did to its process when it ran for the first time.
+        self.lost = ""
         self.trouble = ""
 
     def wake(self) -> None:
@@ -149,12 +153,8 @@ class _Worker(threading.Thread):
         """Start a process and listen to it until it ends."""
         command = [sys.executable, str(self.run_.child), str(self.folder)]
         if isinstance(self.names, range):
-            command += [
-                "--numbers",
-                str(self.names.start),
-                str(self.names.stop),
-                str(self.names.step),
-            ]
+            numbers = (self.names.start, self.names.stop, self.names.step)
+            command += ["--numbers", *map(str, numbers)]
         else:
             command += ["--files", *self.names]
         if self.run_.family is not None:
@@ -165,17 +165,17 @@ class _Worker(threading.Thread):
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
         ):
             self.process = process
-            over = self._listen(process)
-            process.kill()
-            process.wait()
+            self._listen(process)
+            code = process.wait()
             self.process = None
             errors.seek(0)
-            if not over and time.monotonic() < self.run_.end:
-                self._lost(process.returncode, errors.read())
+            # One that ends by itself has become too large, and another one goes on.
+            if code and time.monotonic() < self.run_.end:
+                self._lost(code, errors.read())
 
-    def _listen(self, process: subprocess.Popen[str]) -> bool:
-        """Count what the process says; return whether it was told to end, or is through."""
-        self.making: int | None = None
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        """Count what the process says, until it ends or the time is over."""
+        self.making: int | str | None = None
         self.begun: dict[str, Any] | None = None
         for line in process.stdout or ():
             said = json.loads(line)
@@ -185,31 +185,51 @@ class _Worker(threading.Thread):
             elif "begin" in said:
                 self.begun = said
             else:
-                with self.run_.lock:
-                    for failure in self.run_.tally.count(self.begun or {}, said):
-                        self.run_.note(failure)
-                self.begun = None
-                self.names = self.names[1:]
+                self._ended(said)
                 if time.monotonic() > self.run_.end:
-                    return True
-        return not self.names
+                    process.kill()
+
+    def _ended(self, said: dict[str, Any]) -> None:
+        """Count an input that came back."""
+        begun, self.begun = self.begun or {}, None
+        with self.run_.lock:
+            tally = self.run_.tally
+            failures = tally.count(begun, said)
+            if self.lost and not self.lost.startswith(_FROM_OUTSIDE):
+                failures.append(tally.add(begun, f"{self.lost}, and not when it ran again"))
+            elif self.lost:
+                tally.disturbed += 1
+            for failure in failures:
+                self.run_.note(failure)
+        self.lost = ""
+        self.names = self.names[1:]
 
     def _lost(self, code: int, errors: str) -> None:
-        """Count the input that ended the process, and go on behind it."""
+        """Have the input that ended the process run again, or count it and go on behind it."""
         if self.making is None:
             self.trouble = f"a process did not start: {errors[-2000:]}"
             return
+        again, self.lost = bool(self.lost), ""
+        if self.begun is None:
+            # What HDF5 does where it writes an input is not about ptyxr.
+            self.run_.tally.unmade += 1
+        elif again:
+            with self.run_.lock:
+                tally = self.run_.tally
+                self.run_.note(tally.add_lost(self.begun, _end(code, errors)))
+        else:
+            self.lost = _end(code, errors)
+            if self.begun["kind"] != "file":
+                name = f"{self.making}{suffix(self.begun['family'])}"
+                (self.folder / WORKING).replace(self.folder / name)
+            return
         self.names = self.names[1:]
-        with self.run_.lock:
-            if self.begun is None:
-                # What HDF5 does where it writes an input is not about ptyxr.
-                self.run_.tally.unmade += 1
-                return
-            what = {-signal.SIGPROF: "hang", -signal.SIGKILL: "sleep"}.get(code, f"crash {code}")
-            failure = self.run_.tally.count_lost(self.begun, f"{what} {_way(errors)}")
-            self.run_.note(failure)
-        if failure.kind != "file":
-            (self.folder / WORKING).replace(self.folder / f"{failure.name}{suffix(failure.family)}")
+
+
+def _end(code: int, errors: str) -> str:
+    """Return how a process ended, and where it was."""
+    what = {-signal.SIGPROF: "hang", -signal.SIGKILL: "sleep", -signal.SIGTERM: "ended"}
+    return f"process: {what.get(code, f'crash {code}')} {_way(errors)}"
 
 
 def _way(errors: str) -> str:

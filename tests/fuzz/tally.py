@@ -59,12 +59,15 @@ class Tally:
         Those that did what no input may; one can have done several such things.
     unmade : int
         How many could not be made, since HDF5 crashed while it wrote them.
+    disturbed : int
+        How many ended their process once and not again, by a signal that is sent from outside.
     """
 
     inputs: Counter[tuple[str, str]] = field(default_factory=Counter)
     results: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
     unmade: int = 0
+    disturbed: int = 0
     slowest: tuple[float, str] = (0.0, "")
     largest: tuple[int, str] = (0, "")
 
@@ -75,17 +78,19 @@ class Tally:
         self.results.update(ended["results"].items())
         self.slowest = max(self.slowest, (ended["seconds"], name))
         self.largest = max(self.largest, (ended["peak"], name))
-        failures = [Failure(name, begun["family"], begun["kind"], w) for w in ended["failures"]]
-        self.failures += failures
-        return failures
+        return [self.add(begun, what) for what in ended["failures"]]
 
-    def count_lost(self, begun: dict[str, Any], what: str) -> Failure:
-        """Count an input that ended its process."""
-        failure = Failure(str(begun["begin"]), begun["family"], begun["kind"], f"process: {what}")
-        self.inputs[failure.family, failure.kind] += 1
-        self.results["process", what.split(maxsplit=1)[0]] += 1
+    def add(self, begun: dict[str, Any], what: str) -> Failure:
+        """Return a failure of an input, which is counted with the others."""
+        failure = Failure(str(begun["begin"]), begun["family"], begun["kind"], what)
         self.failures.append(failure)
         return failure
+
+    def add_lost(self, begun: dict[str, Any], what: str) -> Failure:
+        """Return the failure of an input that never comes back, which is counted as one too."""
+        self.inputs[begun["family"], begun["kind"]] += 1
+        self.results["process", what.split()[1]] += 1
+        return self.add(begun, what)
 
     def line(self) -> str:
         """Return in one line how far it is."""
@@ -93,7 +98,8 @@ class Tally:
 
     def table(self) -> str:
         """Return what was run and what came of it."""
-        lines = [self.line() + (f", {self.unmade} could not be made" if self.unmade else "")]
+        more = {"could not be made": self.unmade, "ran twice": self.disturbed}
+        lines = [", ".join([self.line(), *(f"{n} {what}" for what, n in more.items() if n)])]
         families: dict[str, list[str]] = {}
         for (family, kind), count in sorted(self.inputs.items()):
             families.setdefault(family, []).append(f"{kind} {count}")

@@ -26,7 +26,7 @@ import ptyxr
 from ptyxr.errors import PtyxrError
 
 #: More of them are run with tests/fuzz/run.py, for as long as one likes.
-INPUTS = 300
+INPUTS = 160
 
 linux = pytest.mark.skipif(
     sys.platform != "linux", reason="what a process takes is asked of the kernel of Linux"
@@ -157,8 +157,8 @@ CHILD = """
     import json, os, signal, sys, time
 
     start, stop, step = map(int, sys.argv[3:6])
-    open(os.path.join(sys.argv[1], "input"), "w").close()
     for number in range(start, stop, step):
+        open(os.path.join(sys.argv[1], "input"), "w").close()
         print(json.dumps({"make": number}), flush=True)
         if number == 2:
             os.abort()
@@ -168,6 +168,9 @@ CHILD = """
             os.abort()
         if number == 5:
             os.kill(os.getpid(), signal.SIGPROF)
+        if number in (7, 8) and not os.path.exists(f"seen{number}"):
+            open(f"seen{number}", "w").close()
+            os.kill(os.getpid(), signal.SIGTERM if number == 7 else signal.SIGSEGV)
         failures = ["x: raises KeyError: 'a' (at a.py:1:f)"] if number == 6 else []
         end = {"end": number, "results": {"x": "dataset"}, "failures": failures}
         print(json.dumps({**end, "seconds": 0.1, "peak": 5}), flush=True)
@@ -175,19 +178,21 @@ CHILD = """
 
 
 @linux
-def test_a_process_that_dies_is_replaced(tmp_path):
+def test_a_process_that_dies_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     child = tmp_path / "child.py"
     child.write_text(textwrap.dedent(CHILD))
-    tally = Run(tmp_path, inputs=9, workers=2, child=child).go()
-    assert tally.inputs.total() == 8
-    assert tally.unmade == 1
-    assert tally.results["x", "dataset"] == 6
+    tally = Run(tmp_path, inputs=10, workers=2, child=child).go()
+    assert tally.inputs.total() == 9
+    assert (tally.unmade, tally.disturbed) == (1, 1)
+    assert tally.results["x", "dataset"] == 7
     causes = {int(failure.name): failure.cause for failure in tally.failures}
-    assert causes == {3: "crash -6", 5: "hang", 6: "raises KeyError a.py:1"}
+    assert causes == {3: "crash -6", 5: "hang", 6: "raises KeyError a.py:1", 8: "crash -11"}
+    assert "and not when it ran again" in str(tally.failures)
     kept = {path.name for path in tmp_path.glob("worker*/*.h5")}
-    assert kept == {"3.h5", "5.h5"}
-    assert len((tmp_path / "failures.txt").read_text().splitlines()) == 3
-    assert "3 failures, 1 could not be made" in tally.table()
+    assert kept == {"3.h5", "5.h5", "7.h5", "8.h5"}
+    assert len((tmp_path / "failures.txt").read_text().splitlines()) == 4
+    assert "4 failures, 1 could not be made, 1 ran twice" in tally.table()
 
 
 @linux

@@ -71,13 +71,21 @@ def as_group(file: NpzFile) -> StoredGroup:
     for name, array in file.arrays.items():
         if name in _ATTRIBUTES:
             place, spelling = _ATTRIBUTES[name]
-            beside[place][spelling] = array.read()[()]
+            beside[place][spelling] = _attribute(array)
         elif name in _ARRAYS or (array.shape and not (name in _ROOT and array.shape == (1,))):
             group.arrays[name] = _NpzMember(array, beside.get(name, {}))
         elif name not in _SPURIOUS:
-            value: Any = array.read().reshape(-1)[0]
-            group.attrs[name] = clean_text(value) if array.dtype.kind in "SU" else value
+            group.attrs[name] = _attribute(array)
     return group
+
+
+def _attribute(array: StoredArray) -> Any:
+    """Return a member as an attribute of HDF5 would be; None for bytes that are neither."""
+    if array.dtype.kind == "V":
+        return None
+    values = array.read()
+    value: Any = values.reshape(-1)[0] if values.size == 1 else values
+    return clean_text(value) if array.dtype.kind in "SU" and values.size == 1 else value
 
 
 def as_members(plan: Plan) -> dict[str, PlannedArray]:

@@ -57,9 +57,17 @@ def _is_plain(kind: Any, guard: HeapGuard, node: Any, attribute: Any) -> bool:
         if attribute.shape is not None:
             guard.check_attribute(node, attribute.name, attribute.shape)
         return True
+    if isinstance(kind, h5t.TypeCompoundID) and not _is_complex(kind, attribute):
+        return False
     # What leads elsewhere, or has text inside something else, no format of ours has.
     variable = kind.detect_class(h5t.VLEN) or kind.detect_class(h5t.REFERENCE)
     return not (variable or _has_text(kind))
+
+
+def _is_complex(kind: Any, attribute: Any) -> bool:
+    """Tell whether pairs are complex numbers that are as long in memory as in the file."""
+    dtype = attribute.dtype
+    return bool(dtype.kind == "c" and dtype.itemsize == kind.get_size())
 
 
 def _has_text(kind: Any) -> bool:
