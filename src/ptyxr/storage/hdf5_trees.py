@@ -30,6 +30,7 @@ _LAYOUT: Final = 0x08
 _FIXED_ARRAY: Final = 3
 #: Messages that name trees, of links and of attributes, and how long the greatest number is there.
 _TREES: Final = {0x02: 8, 0x15: 2}
+_NAMES_HEAP: Final = b"FRHP\x00"
 _NOWHERE: Final = 2**64 - 1
 _NEW_OBJECT: Final = b"OHDR"
 #: Sizes of records by the type of the tree: links and attributes, by name and by creation.
@@ -112,10 +113,29 @@ class TreeGuard:
             if kind in _TREES and len(body) >= 2:
                 # Version, flags, perhaps the greatest number so far, a heap, one or two trees.
                 start = 2 + _TREES[kind] * (body[1] & 1) + 8
+                heap = int.from_bytes(body[start - 8 : start], "little")
+                if heap != _NOWHERE:
+                    self._check_heap(heap)
                 for place in range(start, len(body) - 7, 8)[:2]:
                     tree = int.from_bytes(body[place : place + 8], "little")
                     if tree != _NOWHERE:
                         self._check_header(tree)
+
+    def _check_heap(self, place: int) -> None:
+        """Refuse a heap of links or attributes that is not as HDF5 makes them all."""
+        head = self._data.read(place, 142)
+        filters = int.from_bytes(head[7:9], "little")
+        width, _, largest, bits, _, _, rows = struct.unpack_from("<HQQHHQH", head, 110)
+        sizes = struct.unpack_from("<QQQ", head, 46)  # managed, set aside, and where it goes on
+        sound = (
+            head.startswith(_NAMES_HEAP)
+            and (filters, width, largest) == (0, 4, 2**16)
+            and bits in (32, 40)
+            and rows <= 64
+            and max(sizes) <= 2**bits
+        )
+        if not sound:
+            raise damaged(f"a heap of {rows} rows and blocks of {largest} bytes")
 
     def _check_names(self, heap: int) -> None:
         names = self._data.number(heap + 24, 8)
