@@ -518,23 +518,27 @@ def test_every_unit_of_the_model_has_a_symbol():
     assert {entry.unit for entry in SCHEMA.values() if entry.unit} <= set(_console._SYMBOLS)
 
 
-def test_progress_is_for_terminals(tmp_path, capsys):
-    with _console.progress("writing", tmp_path / "out.h5", 1):
-        pass
+def test_progress_is_for_terminals(npz, tmp_path, capsys):
+    with _console.progress("writing"):
+        convert_in_process(npz, tmp_path / "out.h5")
     assert capsys.readouterr().err == ""
 
 
-def test_progress_on_a_terminal(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(_console, "_PATIENCE", 0.01)
+def test_progress_on_a_terminal(npz, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(_console, "_PATIENCE", 0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    import time
+    with _console.progress("writing out.h5"):
+        convert_in_process(npz, tmp_path / "out.h5")
+    said = capsys.readouterr().err
+    assert "writing out.h5" in said
+    assert "kB" in said or "MB" in said
 
-    with _console.progress("writing out.h5", tmp_path / "out.h5", 1000):
-        (tmp_path / ".out.h5.1234.tmp").write_bytes(bytes(500))
-        time.sleep(0.6)
-    assert "writing out.h5" in capsys.readouterr().err
+
+def convert_in_process(npz, target):
+    with ptyxr.open_dataset(npz, object_pixel_size="50 nm", probe_pixel_size="50 nm") as ds:
+        ds.ptyxr.to_product(target, position_index="sequential")
 
 
 @pytest.mark.parametrize("command", ["convert", "plot", "demo"])

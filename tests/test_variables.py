@@ -6,6 +6,7 @@ import copy
 import pickle
 
 import numpy as np
+import pint
 import pytest
 import xarray as xr
 
@@ -25,6 +26,22 @@ def ds(product):
 
 def units(ds, name="position_x"):
     return ds[name].pint.units
+
+
+def test_opening_does_not_write_numbers_into_errors(product, monkeypatch):
+    """pint writes a Quantity's numbers into the error of each attribute it has not."""
+    asked = []
+    original = pint.Quantity.__getattr__
+
+    def noted(self, name):
+        asked.append((name, np.size(self.magnitude)))
+        return original(self, name)
+
+    monkeypatch.setattr(pint.Quantity, "__getattr__", noted)
+    ds = xr.open_dataset(product, engine="ptychodus")
+    assert [name for name, size in asked if size > 1 and not hasattr(np.ndarray, name)] == []
+    assert ds.position_x.variable.data.units == "meter"
+
 
 
 def test_opening_and_chunking_leave_the_quantity(product):

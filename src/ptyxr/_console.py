@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-import threading
 import time
 import traceback
 import warnings
@@ -23,9 +22,9 @@ from ptyxr.model import AXES, SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from rich.console import RenderableType
+    from rich.progress import Progress
     from xarray import Dataset
 
 __all__ = [
@@ -342,59 +341,65 @@ def _coordinates(ds: Dataset) -> tuple[list[tuple[str, ...]], list[tuple[str, ..
 
 
 @contextlib.contextmanager
-def progress(text: str, target: Path, total: float) -> Iterator[None]:
-    """Show that a file is being written, once that has taken a second and on a terminal only.
+def progress(text: str) -> Iterator[None]:
+    """Show how much of a file is written, once that has taken a second and on a terminal only.
 
     Parameters
     ----------
     text : str
         What is being done.
-    target : Path
-        The file that is being written.
-    total : float
-        Its size in bytes, as far as it can be told before; compression makes it less.
     """
     if not sys.stderr.isatty():
         yield
         return
-    done = threading.Event()
-    thread = threading.Thread(target=_show_progress, args=(done, text, target, total), daemon=True)
-    thread.start()
+    from ptyxr.storage.progress import watched
+
+    bar = _Bar(text)
     try:
-        yield
+        with watched(bar):
+            yield
     finally:
-        done.set()
-        thread.join()
+        bar.stop()
 
 
-def _show_progress(done: threading.Event, text: str, target: Path, total: float) -> None:
-    if done.wait(_PATIENCE):
-        return
+class _Bar:
+    """A bar that appears when it is worth the while."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._started = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._bar is None and time.monotonic() - self._started > _PATIENCE:
+            self._bar = _new_bar()
+            self._bar.add_task(self._text)
+            self._bar.start()
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+
+    def stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _new_bar() -> Progress:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = (
-        SpinnerColumn(),
+    return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[written]}"),
-        TimeElapsedColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
     )
-    started = time.time() - _PATIENCE
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(text, total=None, written="")
-        while not done.wait(0.2):
-            written = _written(target, started)
-            if written:
-                # The bar pulses where the estimate turns out too small.
-                known = total if written <= total else None
-                said = f"{file_size(written)} written"
-                bar.update(task, completed=written, total=known, written=said)
-
-
-def _written(target: Path, since: float) -> int:
-    """Return the size so far of the temporary file that is to become `target`, or 0."""
-    with contextlib.suppress(OSError):
-        found = [file.stat() for file in target.parent.glob(f".{target.name[:40]}.*tmp")]
-        return max((one.st_size for one in found if one.st_mtime >= since), default=0)
-    return 0

@@ -195,8 +195,7 @@ def convert(
         if to_npz and not include_diffraction:
             ds = ds.drop_vars("diffraction", errors="ignore")
         _make_folder(target.parent)
-        total = sum(variable.nbytes for variable in ds.data_vars.values())
-        with progress(f"writing {target.name}", target, total):
+        with progress(f"writing {target.name}"):
             if to_npz:
                 writing: dict[str, Any] = {} if from_rawdata else dict(reading)
                 if probe is not None:

@@ -16,8 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from xarray import IndexVariable, Variable
+from xarray.backends import api
 from xarray.core import duck_array_ops
-from xarray.core.indexing import ExplicitlyIndexed, group_indexers_by_index
+from xarray.core.indexing import (
+    ExplicitlyIndexed,
+    NumpyIndexingAdapter,
+    group_indexers_by_index,
+)
 from xarray.indexes import PandasIndex
 
 from ptyxr.carried import data_of
@@ -49,6 +54,11 @@ __all__ = [
 #: What xarray runs when it makes an index for one selection, and from where.
 _INDEX_FOR_NOW = PandasIndex.from_variables.__func__.__code__  # type: ignore[attr-defined]
 _SELECTING = group_indexers_by_index.__code__
+
+#: What xarray runs when it wraps the data of what was opened, which `UnitVariable` undoes.
+_WRAPPING = getattr(getattr(api, "_protect_dataset_variables_inplace", None), "__code__", None)
+_NOTHING = NumpyIndexingAdapter(np.empty(0))
+_DATA: Any = Variable._data  # type: ignore[misc]  # noqa: SLF001  (the slot)
 
 #: Key of a position's encoding for the pixel numbers that it came with.
 PIXEL_NUMBERS = "pixel_numbers"
@@ -131,6 +141,18 @@ class UnitVariable(Variable):
         """Make one, unpickled ones too, and have pint know of it."""
         _know(cls)  # type: ignore[arg-type]
         return super().__new__(cls)
+
+    @property
+    def _data(self) -> Any:
+        # Wrapping asks a Quantity for attributes that it has not, and pint writes its numbers into
+        # each error: up to a thousand of them, that takes longer than all else of opening.
+        data = _DATA.__get__(self)
+        wrapped = sys._getframe(1).f_code is _WRAPPING  # noqa: SLF001
+        return _NOTHING if wrapped and is_quantity(data) else data
+
+    @_data.setter
+    def _data(self, value: Any) -> None:
+        _DATA.__set__(self, value)
 
     @property
     def attrs(self) -> dict[Any, Any]:  # noqa: D102  (xarray's)

@@ -13,6 +13,7 @@ from ptyxr.grids import Grid
 from ptyxr.indexes import GridIndex
 from ptyxr.model import AXES, SCHEMA
 from ptyxr.storage.arrays import StoredArray, ViewArray, lazy
+from ptyxr.storage.preferred import preferred_chunks
 from ptyxr.units import PIXEL, register_pint_accessor
 from ptyxr.variables import unit_variable
 
@@ -131,6 +132,9 @@ class Assembly:
         self._check_lengths(key, dims, array.shape)
         described = {"long_name": entry.long_name, **(attrs or {})}
         kept = {"source": self.file, **(encoding or {})}
+        preferred = preferred_chunks(dims, array.shape, array.dtype, kept.get("chunksizes"))
+        if preferred is not None:
+            kept["preferred_chunks"] = preferred
         data: Any = lazy(array)
         if entry.kind == "int" and (name in dims or array.dtype.kind != "i"):
             data = self._integers(key, array)

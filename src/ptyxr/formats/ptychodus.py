@@ -207,10 +207,6 @@ def _arrays(product: Assembly, group: StoredGroup, defaults: set[str]) -> None:
             product.coordinate(key.name, spelling, array.read().astype(float, copy=False))
             continue
         encoding = {"original_shape": array.shape, **array.encoding}
-        if "chunksizes" in encoding and len(encoding["chunksizes"]) == len(entry.dims):
-            encoding["preferred_chunks"] = dict(
-                zip(entry.dims, encoding["chunksizes"], strict=True)
-            )
         if key.name == "opr_weights":
             product.array(key.name, spelling, array, dims=_weight_dims(product, array.shape))
         elif key.name == "epoch" and array.shape != (product.size("epoch"),):

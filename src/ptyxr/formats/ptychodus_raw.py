@@ -114,12 +114,7 @@ def decode_raw_data(
                 "quantity": _text(array, "quantity") or _quantity(array.dtype),
                 "original_axis_order": _text(array, "original_axis_order") or "NHW",
             }
-        encoding = dict(array.encoding)
-        if "chunksizes" in encoding:
-            encoding["preferred_chunks"] = dict(
-                zip(SCHEMA[name].dims, encoding["chunksizes"], strict=False)
-            )
-        product.array(name, f"/{RAW_DATA}/{name}", array, attrs=attrs, encoding=encoding)
+        product.array(name, f"/{RAW_DATA}/{name}", array, attrs=attrs, encoding=array.encoding)
 
 
 def _compare(

@@ -1,4 +1,4 @@
-"""Reading parts of an array that lies in a file as it is, number by number.
+"""Reading and writing parts of an array that lies in a file as it is, number by number.
 
 Nothing is mapped into memory: where a file is cut short by someone else, reading a map of it ends
 the process (SIGBUS), and reading the file is an error that can be told.
@@ -7,7 +7,7 @@ the process (SIGBUS), and reading the file is an error that can be told.
 from __future__ import annotations
 
 import math
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from ptyxr.storage.arrays import outer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["read_flat", "read_into"]
+__all__ = ["read_flat", "read_into", "write_flat"]
 
 #: What one more access costs, in bytes that could be read meanwhile: where what is read is wanted,
 #: and where it is cut to what is wanted.
@@ -25,12 +25,23 @@ _CUTTING: Final = 128 * 2**10
 #: How much is read at a time where not everything that is read is wanted.
 _BUFFER: Final = 16 * 2**20
 
+
+class Seekable(Protocol):
+    """What is read from: a file, or what is like one."""
+
+    def seek(self, offset: int, /) -> int:
+        """Move to an offset from the beginning."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return so many bytes, or what there is."""
+
+
 #: The numbers of the rows that are wanted along an axis.
 _Part = range | np.ndarray
 
 
 def read_flat(
-    file: IO[bytes], offset: int, shape: tuple[int, ...], dtype: np.dtype[Any], key: tuple[Any, ...]
+    file: Seekable, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any], key: tuple[Any, ...]
 ) -> np.ndarray:
     """Return what stands at a key, without reading much else.
 
@@ -62,7 +73,7 @@ def read_flat(
     return values[tuple(0 if _is_integer(one) else slice(None) for one in key)]
 
 
-def read_into(file: IO[bytes], offset: int, values: np.ndarray) -> None:
+def read_into(file: Seekable, offset: int, values: np.ndarray) -> None:
     """Fill a contiguous array with the bytes that stand at an offset.
 
     Raises
@@ -79,7 +90,47 @@ def read_into(file: IO[bytes], offset: int, values: np.ndarray) -> None:
         view = view[count:]
 
 
-def _copy(file: IO[bytes], view: memoryview) -> int:
+def write_flat(
+    file: IO[bytes],
+    offset: int,
+    shape: tuple[int, ...],
+    key: tuple[slice, ...],
+    values: np.ndarray,
+) -> None:
+    """Put a block where it belongs in an array.
+
+    Parameters
+    ----------
+    file : binary file object
+        Open for writing, without a buffer; it is moved.
+    offset : int
+        Where the array begins, in bytes.
+    shape : tuple of int
+        Its shape, in C order.
+    key : tuple of slice
+        Where the block lies in it, without steps, from its first row along each axis on.
+    values : ndarray
+        The block.
+    """
+    values = np.ascontiguousarray(values)
+    cut = values.ndim
+    while cut > 0 and values.shape[cut - 1 :] == shape[cut - 1 :]:
+        cut -= 1
+    # What is whole from here on lies in one run for each row of the axes before.
+    leading = max(cut - 1, 0)
+    strides = [values.itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    first = offset + sum(
+        (part.start or 0) * stride for part, stride in zip(key, strides, strict=True)
+    )
+    for row in np.ndindex(values.shape[:leading]):
+        within = sum(i * stride for i, stride in zip(row, strides, strict=False))
+        file.seek(first + within)
+        view = memoryview(values[row].reshape(-1).view(np.uint8).data)
+        while view:
+            view = view[file.write(view) :]
+
+
+def _copy(file: Seekable, view: memoryview) -> int:
     data = file.read(len(view))
     view[: len(data)] = data
     return len(data)
@@ -100,7 +151,7 @@ def _part(key: Any, length: int) -> _Part:
 
 
 def _fill(
-    file: IO[bytes], offset: int, values: np.ndarray, parts: list[_Part], shape: tuple[int, ...]
+    file: Seekable, offset: int, values: np.ndarray, parts: list[_Part], shape: tuple[int, ...]
 ) -> None:
     """Go along the first axes row by row; from the axis on where that is cheapest, read spans."""
     strides = [values.itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]

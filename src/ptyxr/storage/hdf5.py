@@ -33,6 +33,7 @@ from ptyxr.storage.groups import Member, StoredGroup
 from ptyxr.storage.hdf5_attributes import read_attributes
 from ptyxr.storage.hdf5_bytes import FileBytes
 from ptyxr.storage.hdf5_chunks import read_chunked
+from ptyxr.storage.hdf5_filters import check_filters, filter_encoding
 from ptyxr.storage.hdf5_outside import check_data, check_way
 from ptyxr.storage.hdf5_text import HeapGuard
 from ptyxr.storage.hdf5_trees import TreeGuard
@@ -393,11 +394,7 @@ class HDF5Array(Member):
             # A filter without its settings is damaged, which reading it will say.
             with contextlib.suppress(IndexError, ValueError, TypeError):
                 self._has_checksums = dataset.fletcher32
-                self.encoding |= {
-                    "compression": dataset.compression,
-                    "compression_opts": dataset.compression_opts,
-                    "shuffle": dataset.shuffle,
-                }
+                self.encoding |= filter_encoding(dataset)
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         with HDF5_LOCK:
@@ -423,6 +420,7 @@ class HDF5Array(Member):
                 raise TypeError(f"{dataset.dtype} is neither numbers nor text")
             self._file.guard(dataset).check_dataset(dataset)
         if not self._checked:
+            check_filters(dataset)
             TreeGuard(self._file.bytes_of(dataset)).check_dataset(dataset)
             self._checked = True
         if self._has_checksums:

@@ -7,10 +7,16 @@ raised after each call.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-__all__ = ["Sink"]
+from ptyxr.storage.locks import HDF5_LOCK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Sink", "writing"]
 
 
 class Sink:
@@ -26,7 +32,7 @@ class Sink:
         self._file = file
         self._error: BaseException | None = None
         self._place = 0
-        self._length = 0
+        self._length = file.seek(0, os.SEEK_END)
 
     def check(self) -> None:
         """Raise the first error, once.
@@ -99,3 +105,13 @@ class Sink:
 
     def flush(self) -> None:
         """Do nothing: there is no buffer."""
+
+
+@contextlib.contextmanager
+def writing(sink: Sink) -> Iterator[None]:
+    """Hold the HDF5 lock; afterwards, raise what could not be written."""
+    with HDF5_LOCK:
+        try:
+            yield
+        finally:
+            sink.check()

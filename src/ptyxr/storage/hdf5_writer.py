@@ -11,13 +11,17 @@ import numpy as np
 from xarray import Variable
 
 from ptyxr.errors import PtyxrError
-from ptyxr.storage.hdf5_sink import Sink
+from ptyxr.storage.chunked import Destination, is_dask, locked, store, write_lock
+from ptyxr.storage.hdf5_filters import know_filter
+from ptyxr.storage.hdf5_sink import Sink, writing
 from ptyxr.storage.locks import HDF5_LOCK
+from ptyxr.storage.progress import Progress
 from ptyxr.storage.streams import blocks, checked_cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from typing import BinaryIO
 
     import h5py
 
@@ -44,6 +48,21 @@ class PlannedArray:
     dtype: np.dtype[Any]
     attrs: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is one string."""
+        return self.dtype.kind in "UO"
+
+    @property
+    def is_chunked(self) -> bool:
+        """Whether dask computes it."""
+        return is_dask(self.variable) and not self.is_text
+
+    @property
+    def nbytes(self) -> int:
+        """How long it is, in bytes; 0 for text."""
+        return 0 if self.is_text else math.prod(self.variable.shape) * self.dtype.itemsize
 
 
 @dataclass
@@ -91,7 +110,8 @@ def storage_options(name: str, encoding: Mapping[str, Any]) -> dict[str, Any]:
         The variable, for the error.
     encoding : mapping
         ``chunksizes`` or ``chunks``, ``compression``, ``compression_opts`` or ``complevel``,
-        ``zlib``, ``shuffle``, ``fletcher32``, ``dtype``.
+        ``zlib``, ``shuffle``, ``fletcher32``, ``dtype``. The compression is "gzip", "lzf", or what
+        hdf5plugin offers, as in ``{**hdf5plugin.Blosc2()}``.
 
     Raises
     ------
@@ -119,13 +139,15 @@ def storage_options(name: str, encoding: Mapping[str, Any]) -> dict[str, Any]:
     options = {names[key]: value for key, value in encoding.items() if key in names}
     if encoding.get("zlib"):
         options.setdefault("compression", "gzip")
+    know_filter(name, options.get("compression"))
     return {key: value for key, value in options.items() if value is not None}
 
 
 def write_hdf5(path: Path, plan: Plan) -> None:
     """Write a file, its large arrays block by block.
 
-    Only writing is done under the HDF5 lock: computing a block may itself read HDF5.
+    Only writing is done under the HDF5 lock: computing a block may itself read HDF5. What dask has
+    comes last, all of it in one go.
 
     Raises
     ------
@@ -134,35 +156,77 @@ def write_hdf5(path: Path, plan: Plan) -> None:
     PtyxrError
         If an array cannot be stored as planned.
     """
-    import h5py
-
-    with open(path, "w+b", buffering=0) as raw:
-        sink = Sink(raw)
-        with _writing(sink):
-            file = h5py.File(sink, "w", libver=("earliest", "v110"))
-        try:
-            with _writing(sink):
-                _write_attributes(file, plan.attrs)
-                for group, attrs in plan.group_attrs.items():
-                    _write_attributes(file.require_group(group), attrs)
-            for name, planned in plan.arrays.items():
-                _write_array(file, name, planned, sink)
-            with _writing(sink):
-                for name, target in plan.links.items():
-                    file[name] = file[target]
-        finally:
-            with _writing(sink):
-                file.close()
+    progress = Progress(sum(planned.nbytes for planned in plan.arrays.values()))
+    chunked = {name: one for name, one in plan.arrays.items() if one.is_chunked}
+    with _opened(path, "w") as (file, sink):
+        with writing(sink):
+            _write_attributes(file, plan.attrs)
+            for group, attrs in plan.group_attrs.items():
+                _write_attributes(file.require_group(group), attrs)
+        for name, planned in plan.arrays.items():
+            with writing(sink):
+                _create_array(file, name, planned)
+            if name not in chunked:
+                for key, values in _blocks(name, planned):
+                    with writing(sink):
+                        file[name][key] = values
+                    progress.add(getattr(values, "nbytes", 0))
+        with writing(sink):
+            for name, target in plan.links.items():
+                file[name] = file[target]
+    if not chunked:
+        return
+    arrays = {name: (one.variable, one.dtype) for name, one in chunked.items()}
+    lock = write_lock()
+    if lock is not None:
+        store(_Reopened(path, lock), arrays, progress)
+        return
+    with _opened(path, "r+") as (file, sink):
+        store(_Open(file, sink), arrays, progress)
 
 
 @contextlib.contextmanager
-def _writing(sink: Sink) -> Iterator[None]:
-    """Hold the HDF5 lock; afterwards, raise what could not be written."""
-    with HDF5_LOCK:
-        try:
-            yield
-        finally:
-            sink.check()
+def _opened(path: Path, mode: str) -> Iterator[tuple[h5py.File, Sink]]:
+    with open(path, "w+b" if mode == "w" else "r+b", buffering=0) as raw, _in_sink(raw, mode) as it:
+        yield it
+
+
+@contextlib.contextmanager
+def _in_sink(raw: BinaryIO, mode: str) -> Iterator[tuple[h5py.File, Sink]]:
+    import h5py
+
+    sink = Sink(raw)
+    with writing(sink):
+        file = h5py.File(sink, mode, libver=("earliest", "v110"))
+    try:
+        yield file, sink
+    finally:
+        with writing(sink):
+            file.close()
+
+
+class _Open(Destination):
+    """A file that is open here, for threads."""
+
+    def __init__(self, file: h5py.File, sink: Sink) -> None:
+        self._file = file
+        self._sink = sink
+
+    def put(self, name: str, key: tuple[slice, ...], values: np.ndarray) -> None:
+        with writing(self._sink):
+            self._file[name][key] = values
+
+
+class _Reopened(Destination):
+    """A file that is opened for each block, by one process at a time."""
+
+    def __init__(self, path: Path, lock: Any) -> None:
+        self._path = path
+        self._lock = lock
+
+    def put(self, name: str, key: tuple[slice, ...], values: np.ndarray) -> None:
+        with locked(self._path, self._lock) as raw, _in_sink(raw, "r+") as opened:
+            _Open(*opened).put(name, key, values)
 
 
 def check_hdf5(path: Path, plan: Plan) -> None:
@@ -222,27 +286,26 @@ def _write_attributes(node: Any, attrs: Mapping[str, Any]) -> None:
         node.attrs[key] = value
 
 
-def _write_array(file: Any, name: str, planned: PlannedArray, sink: Sink) -> None:
+def _create_array(file: h5py.File, name: str, planned: PlannedArray) -> None:
     import h5py
 
     variable = planned.variable
-    text = planned.dtype.kind in "UO"
-    dtype = h5py.string_dtype() if text else planned.dtype
+    dtype = h5py.string_dtype() if planned.is_text else planned.dtype
     options = dict(planned.options)
     chunks = options.get("chunks")
     if isinstance(chunks, (tuple, list)):
         # No chunk is longer than its axis; another rank is refused by HDF5 below.
         longest = zip(chunks, variable.shape, strict=False)
         options["chunks"] = (*(min(c, n) for c, n in longest), *chunks[variable.ndim :])
-    with _writing(sink):
-        try:
-            dataset = file.create_dataset(name, shape=variable.shape, dtype=dtype, **options)
-        except (ValueError, TypeError, AttributeError, OSError) as error:
-            raise PtyxrError(
-                "HDF5 cannot store the array so", key=name, found=f"{options}: {error}"
-            ) from error
-        _write_attributes(dataset, planned.attrs)
-    for key, values in blocks(variable, whole_rows=False):
-        data = str(values) if text else checked_cast(values, planned.dtype, name)
-        with _writing(sink):
-            dataset[key] = data
+    try:
+        dataset = file.create_dataset(name, shape=variable.shape, dtype=dtype, **options)
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        raise PtyxrError(
+            "HDF5 cannot store the array so", key=name, found=f"{options}: {error}"
+        ) from error
+    _write_attributes(dataset, planned.attrs)
+
+
+def _blocks(name: str, planned: PlannedArray) -> Iterator[tuple[tuple[slice, ...], Any]]:
+    for key, values in blocks(planned.variable):
+        yield key, str(values) if planned.is_text else checked_cast(values, planned.dtype, name)

@@ -1,28 +1,28 @@
-"""The members of an NPZ file: how they begin, and reading them where they lie or as a stream."""
+"""The members of an NPZ file: how they begin, and reading them where they lie or unpacked."""
 
 from __future__ import annotations
 
 import ast
 import io
-import math
 import re
 import zipfile
 import zlib
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.lib import format as npy
 
 from ptyxr.errors import InvalidDataError, PtyxrError
 from ptyxr.storage.arrays import StoredArray, outer
-from ptyxr.storage.flat import read_flat, read_into
+from ptyxr.storage.flat import read_flat
+from ptyxr.storage.inflated import Inflated
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
     from ptyxr.storage.sources import Source
 
-__all__ = ["ZIP_ERRORS", "NpzArray", "member_start", "open_member", "read_header"]
+__all__ = ["ZIP_ERRORS", "NpzArray", "member_start", "read_header"]
 
 #: What the standard library raises over a damaged archive.
 ZIP_ERRORS: Final = (
@@ -111,17 +111,11 @@ def member_start(file: BinaryIO, info: zipfile.ZipInfo) -> int:
     return start
 
 
-def open_member(file: BinaryIO, info: zipfile.ZipInfo, start: int) -> zipfile.ZipExtFile:
-    """Open a member without reading the directory of the archive again."""
-    file.seek(start)
-    return zipfile.ZipExtFile(file, "r", info)
-
-
 class NpzArray(StoredArray):
     """An array in an NPZ file.
 
-    What is stored as it is, is read where it lies; what is compressed, as a stream from the first
-    row that is wanted to the last.
+    What is stored as it is, is read where it lies; what is compressed is unpacked from the nearest
+    place that was kept.
 
     Parameters
     ----------
@@ -149,7 +143,8 @@ class NpzArray(StoredArray):
         dtype: np.dtype[Any],
     ) -> None:
         self._source = source
-        self._info = info
+        deflated = info.compress_type != zipfile.ZIP_STORED
+        self._inflated = Inflated(info, start) if deflated else None
         self._start = start
         self._header = header
         self.shape = shape
@@ -160,13 +155,13 @@ class NpzArray(StoredArray):
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         if 0 in self.shape or not self.dtype.itemsize:
             return outer(np.empty(self.shape, self.dtype), key)
-        stored = self._info.compress_type == zipfile.ZIP_STORED
         try:
             with self._source.open() as file:
-                if stored:
+                if self._inflated is None:
                     at = self._start + self._header
                     return read_flat(file, at, self.shape, self.dtype, key)
-                return self._inflated(file, key)
+                unpacked = self._inflated.open(file)
+                return read_flat(unpacked, self._header, self.shape, self.dtype, key)
         except ZIP_ERRORS as error:
             if isinstance(error, PtyxrError):
                 raise
@@ -174,32 +169,3 @@ class NpzArray(StoredArray):
             raise InvalidDataError(
                 "the member cannot be read", file=file_name, key=name, found=str(error)
             ) from error
-
-    def _inflated(self, file: BinaryIO, key: tuple[Any, ...]) -> np.ndarray:
-        first, last, inside = _span(key[0], self.shape[0]) if self.shape else (0, 1, 0)
-        row = math.prod(self.shape[1:]) * self.dtype.itemsize
-        values = np.empty((last - first, *self.shape[1:]) if self.shape else (), self.dtype)
-        with open_member(file, self._info, self._start) as stream:
-            read_into(cast("IO[bytes]", stream), self._header + first * row, values)
-        if not self.shape:
-            return values
-        return outer(values, (inside, *key[1:]))
-
-
-def _span(key: Any, length: int) -> tuple[int, int, Any]:
-    """Return the first row of a key, the row after the last, and the key within these."""
-    if isinstance(key, slice):
-        rows = range(length)[key]
-        if not rows:
-            return 0, 0, slice(0, 0)
-        first, last = min(rows[0], rows[-1]), max(rows[0], rows[-1]) + 1
-        # Down to the first row there is no number to stop at.
-        stop = rows[-1] - first + (1 if rows.step > 0 else -1)
-        return first, last, slice(rows[0] - first, stop if stop >= 0 else None, rows.step)
-    wanted = np.asarray(key)
-    wanted = np.where(wanted < 0, wanted + length, wanted)
-    if not wanted.size:
-        return 0, 0, wanted
-    first = int(wanted.min())
-    inside = wanted - first
-    return first, int(wanted.max()) + 1, inside if inside.ndim else int(inside)

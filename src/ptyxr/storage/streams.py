@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +21,9 @@ BLOCK_BYTES = 32 * 2**20
 
 
 def blocks(
-    variable: Variable, nbytes: int = BLOCK_BYTES, *, whole_rows: bool = True
+    variable: Variable, nbytes: int = BLOCK_BYTES
 ) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
-    """Give an array block by block, in C order.
+    """Give an array block by block; the blocks follow each other in C order.
 
     Parameters
     ----------
@@ -32,9 +31,6 @@ def blocks(
         Data of any kind: numpy, lazy, dask.
     nbytes : int
         About how large a block is.
-    whole_rows : bool, default: True
-        Whether blocks are to follow each other in memory. Otherwise the chunks of a dask array are
-        given as they are, each computed once.
 
     Yields
     ------
@@ -46,13 +42,10 @@ def blocks(
         return
     if 0 in variable.shape:
         return
-    if variable.chunks is not None and not whole_rows:
-        yield from _chunks(variable)
-        return
     row = math.prod(variable.shape[1:]) * np.dtype(variable.dtype).itemsize
     if row > nbytes and variable.ndim > 1:
         for i in range(variable.shape[0]):
-            for key, values in blocks(variable[i], nbytes, whole_rows=whole_rows):
+            for key, values in blocks(variable[i], nbytes):
                 yield (slice(i, i + 1), *key), values[np.newaxis]
         return
     step = max(1, nbytes // max(row, 1))
@@ -60,14 +53,6 @@ def blocks(
         rows = slice(start, min(start + step, variable.shape[0]))
         key = (rows, *(slice(0, n) for n in variable.shape[1:]))
         yield key, np.asarray(variable[rows].compute().data)
-
-
-def _chunks(variable: Variable) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
-    """Give the chunks of a dask array, each computed once."""
-    edges = [np.cumsum((0, *lengths)).tolist() for lengths in variable.chunks or ()]
-    spans = [[slice(a, b) for a, b in itertools.pairwise(axis)] for axis in edges]
-    for key in itertools.product(*spans):
-        yield key, np.asarray(variable[key].compute().data)
 
 
 def checked_cast(values: np.ndarray, dtype: np.dtype[Any], key: str) -> np.ndarray:
