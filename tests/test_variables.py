@@ -43,7 +43,6 @@ def test_opening_does_not_write_numbers_into_errors(product, monkeypatch):
     assert ds.position_x.variable.data.units == "meter"
 
 
-
 def test_opening_and_chunking_leave_the_quantity(product):
     """`open_dataset` wraps what has no index, and `chunks=` makes dask arrays of it."""
     for options in ({}, {"chunks": {}}, {"cache": False}):

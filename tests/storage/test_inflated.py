@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ptyxr.errors import InvalidDataError
-from ptyxr.storage import inflated
+from ptyxr.storage import inflated, streams
 from ptyxr.storage.npz import NpzFile
 
 FRAMES = 300
@@ -129,3 +129,34 @@ def test_a_wrong_checksum_is_told_when_the_end_is_read(tmp_path, frames):
     for key in (slice(None), FRAMES - 1):
         with pytest.raises(InvalidDataError, match=r"d\.npz.*diff3d.*checksum"):
             array.read_at((key, slice(None), slice(None)))
+
+
+@pytest.mark.parametrize("encoding", [{}, {"diffraction": {"chunksizes": (50, 16, 16)}}])
+def test_the_legacy_order_is_unpacked_once(tmp_path, frames, monkeypatch, encoding):
+    """Patterns stored as (H, W, N) lie across those of a product."""
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 40_000)
+    unpacked = []
+    original = inflated.Inflated._stream
+
+    def counted(self, *args):
+        for offset, data in original(self, *args):
+            unpacked.append(len(data))
+            yield offset, data
+
+    monkeypatch.setattr(inflated.Inflated, "_stream", counted)
+    path = tmp_path / "legacy.npz"
+    at = np.random.default_rng(1).uniform(20, 40, (2, FRAMES))
+    np.savez_compressed(
+        path, xcoords=at[0], ycoords=at[1], diffraction=np.moveaxis(frames, 0, -1),
+        probeGuess=np.ones((16, 16), complex), objectGuess=np.ones((60, 60), complex),
+    )  # fmt: skip
+    how = {"object_pixel_size": "50 nm", "probe_pixel_size": "50 nm"}
+    with xr.open_dataset(path, engine="ptychopinn", **how) as ds:
+        unpacked.clear()
+        product = ds.ptyxr.to_product(
+            tmp_path / "p.h5", position_index="sequential", encoding=encoding
+        )
+    if not encoding:
+        assert sum(unpacked) < 1.5 * frames.nbytes
+    with xr.open_dataset(product, engine="ptychodus") as ds:
+        np.testing.assert_array_equal(ds.diffraction, frames)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from xarray.backends import BackendArray
@@ -11,7 +11,10 @@ from xarray.core import indexing
 
 from ptyxr.errors import InvalidDataError
 
-__all__ = ["MemoryArray", "StoredArray", "ViewArray", "lazy", "outer"]
+if TYPE_CHECKING:
+    from xarray import Variable
+
+__all__ = ["MemoryArray", "StoredArray", "ViewArray", "lazy", "outer", "stored_under"]
 
 
 #: What is read on opening may be so large in any case, or so many times what the file has of it.
@@ -31,9 +34,12 @@ class StoredArray(BackendArray):
         How long it is in the file; None where nobody knows.
     origin : tuple of (str or None)
         The file and the key it comes from, for messages.
+    stream_axis : int or None
+        The axis along which it must be read, as what is deflated must; None where any does.
     """
 
     stored_bytes: int | None = None
+    stream_axis: int | None = None
     origin: tuple[str | None, str | None] = (None, None)
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -128,6 +134,8 @@ class ViewArray(StoredArray):
         self.origin = base.origin
         self.shape = tuple(1 if axis is None else base.shape[axis] for axis in axes)
         self.dtype = base.dtype
+        if base.stream_axis in axes:
+            self.stream_axis = axes.index(base.stream_axis)
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         base_key: list[Any] = [0] * len(self.base.shape)
@@ -145,6 +153,14 @@ class ViewArray(StoredArray):
                 values = np.expand_dims(values, place)[(slice(None),) * place + (part,)]
             place += not _is_integer(part)
         return values
+
+
+def stored_under(variable: Variable) -> StoredArray | None:
+    """Return the array in a file that a variable shows as it is, or None."""
+    data: Any = variable._data  # noqa: SLF001  (`data` would read it)
+    while not isinstance(data, StoredArray) and hasattr(data, "array"):
+        data = data.array
+    return data if isinstance(data, StoredArray) and data.shape == variable.shape else None
 
 
 def _is_integer(key: Any) -> bool:

@@ -307,5 +307,6 @@ def _create_array(file: h5py.File, name: str, planned: PlannedArray) -> None:
 
 
 def _blocks(name: str, planned: PlannedArray) -> Iterator[tuple[tuple[slice, ...], Any]]:
-    for key, values in blocks(planned.variable):
+    # Chunks are written once, and so each with all that is in it.
+    for key, values in blocks(planned.variable, any_order=not planned.options):
         yield key, str(values) if planned.is_text else checked_cast(values, planned.dtype, name)

@@ -145,6 +145,9 @@ class NpzArray(StoredArray):
         self._source = source
         deflated = info.compress_type != zipfile.ZIP_STORED
         self._inflated = Inflated(info, start) if deflated else None
+        # Where the first axes have length 1, it is the same to read along a later one.
+        longer = [axis for axis, length in enumerate(shape) if length > 1]
+        self.stream_axis = longer[0] if deflated and longer else None
         self._start = start
         self._header = header
         self.shape = shape

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ptyxr.errors import InvalidDataError
+from ptyxr.storage.arrays import stored_under
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,16 +21,16 @@ BLOCK_BYTES = 32 * 2**20
 
 
 def blocks(
-    variable: Variable, nbytes: int = BLOCK_BYTES
+    variable: Variable, *, any_order: bool = False
 ) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
-    """Give an array block by block; the blocks follow each other in C order.
+    """Give an array block by block.
 
     Parameters
     ----------
     variable : Variable
         Data of any kind: numpy, lazy, dask.
-    nbytes : int
-        About how large a block is.
+    any_order : bool, default: False
+        Whether blocks may come as is best for reading. Otherwise they follow each other in C order.
 
     Yields
     ------
@@ -42,17 +42,25 @@ def blocks(
         return
     if 0 in variable.shape:
         return
-    row = math.prod(variable.shape[1:]) * np.dtype(variable.dtype).itemsize
-    if row > nbytes and variable.ndim > 1:
+    axis = _reading_axis(variable) if any_order else 0
+    row = variable.nbytes // variable.shape[axis]
+    if row > BLOCK_BYTES and variable.ndim > 1:
         for i in range(variable.shape[0]):
-            for key, values in blocks(variable[i], nbytes):
+            for key, values in blocks(variable[i]):
                 yield (slice(i, i + 1), *key), values[np.newaxis]
         return
-    step = max(1, nbytes // max(row, 1))
-    for start in range(0, variable.shape[0], step):
-        rows = slice(start, min(start + step, variable.shape[0]))
-        key = (rows, *(slice(0, n) for n in variable.shape[1:]))
-        yield key, np.asarray(variable[rows].compute().data)
+    step = max(1, BLOCK_BYTES // max(row, 1))
+    whole = [slice(0, length) for length in variable.shape]
+    for start in range(0, variable.shape[axis], step):
+        rows = slice(start, min(start + step, variable.shape[axis]))
+        key = (*whole[:axis], rows, *whole[axis + 1 :])
+        yield key, np.asarray(variable[key].compute().data)
+
+
+def _reading_axis(variable: Variable) -> int:
+    """Return the axis along which a file is read once, and not anew for every block."""
+    stored = stored_under(variable)
+    return (stored.stream_axis if stored is not None else None) or 0
 
 
 def checked_cast(values: np.ndarray, dtype: np.dtype[Any], key: str) -> np.ndarray:
