@@ -399,6 +399,22 @@ class PtyxrDatasetAccessor:
 
         return probes.mode_power(self._ds, position)
 
+    def trim(self) -> xr.Dataset:
+        """Return one product of a series without padding, as it is when it is opened alone.
+
+        Positions, epochs and pixels that the product does not have are left out, and what the
+        series has beside the data model. The writers do so by themselves. Any other dataset is
+        returned as it is.
+
+        Raises
+        ------
+        SeriesError
+            If several products are left: select one with ``isel`` or ``sel``.
+        """
+        from ptyxr.trimming import trim
+
+        return trim(self._ds)
+
     # Files
 
     def to_product(

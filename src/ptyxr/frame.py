@@ -23,7 +23,7 @@ from ptyxr.coordinates import (
 from ptyxr.errors import GridError, MissingDataError, UnitError
 from ptyxr.grids import TOLERANCE, Grid
 from ptyxr.indexes import GridIndex, UnitIndex
-from ptyxr.model import AXES, POSITIONS, SCHEMA, axes_of
+from ptyxr.model import AXES, CENTERS, POSITIONS, SCHEMA, axes_of
 from ptyxr.spelling import MISTAKEN
 from ptyxr.units import (
     METER,
@@ -143,7 +143,17 @@ def written_pixel(ds: Dataset, name: str) -> float | None:
 
 
 def _told(ds: Dataset, name: str) -> float | None:
-    return scalar(ds, AXES[name].pixel_size)
+    """Return the pixel size as its scalar tells, or None where there is one for each product."""
+    size = AXES[name].pixel_size
+    if (
+        size in ds.variables
+        and ds.variables[size].ndim
+        and isinstance(ds.xindexes.get(name), GridIndex)
+    ):
+        grid = axis(ds, name).grid
+        if grid.unit != PIXEL:
+            return None  # products that share the axis share its pixel size
+    return scalar(ds, size)
 
 
 def needed_pixel_length(ds: Dataset, name: str) -> float:
@@ -246,7 +256,7 @@ def to(ds: Dataset, unit: object) -> Dataset:
             continue  # a detector whose pixel size no one told stays in pixels
         if index.grid.unit != target:
             indexes[name] = index.replace(grid=convert_grid(ds, name, index.grid, target))
-    for name in POSITIONS:
+    for name in (*POSITIONS, *CENTERS):
         if name in ds.variables and unit_of(ds, name) != target:
             size_axis = object_axis(name)
             variables[name] = _converted_coordinate(ds, name, size_axis, target)
@@ -366,7 +376,7 @@ def shift(ds: Dataset, *, x: object = None, y: object = None) -> Dataset:
             continue
         by, unit = _offset(value, name)
         moved = (f"object_{name}", f"position_{name}", f"nominal_position_{name}")
-        ds = _moved(ds, by, by, unit, moved)
+        ds = _moved(ds, by, by, unit, (*moved, f"object_center_{name}"))
     return ds
 
 

@@ -1,0 +1,380 @@
+"""Many products opened as one: a tomogram, an energy scan, a series in time."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
+
+import numpy as np
+from xarray import DataTree, Variable
+
+from ptyxr.carried import data_of
+from ptyxr.coordinates import quantify as quantified
+from ptyxr.errors import MissingDataError, PtyxrError, SeriesError, listed, warn
+from ptyxr.indexes.selecting import label_numbers
+from ptyxr.model import SCHEMA
+from ptyxr.opening import find_files, open_files
+from ptyxr.stacking import stack
+from ptyxr.units import canonical, is_quantity
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Sequence
+
+    from xarray import Dataset
+
+    from ptyxr.stacking import Join
+
+__all__ = ["open_series"]
+
+Combine = Literal["auto", "stack", "tree"]
+_LEAVE_OUT: Final = "errors='warn' leaves such files out"
+
+
+@overload
+def open_series(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    dim: str = ...,
+    *,
+    labels: Any = ...,
+    combine: Literal["stack"],
+    **kwargs: Any,
+) -> Dataset: ...
+
+
+@overload
+def open_series(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    dim: str = ...,
+    *,
+    labels: Any = ...,
+    combine: Literal["tree"],
+    **kwargs: Any,
+) -> DataTree: ...
+
+
+@overload
+def open_series(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    dim: str = ...,
+    *,
+    labels: Any = ...,
+    combine: Literal["auto"] = ...,
+    **kwargs: Any,
+) -> Dataset | DataTree: ...
+
+
+def open_series(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    dim: str = "tomography_angle",
+    *,
+    labels: Any = None,
+    combine: Combine = "auto",
+    join: Join = "outer",
+    sort: bool = True,
+    errors: Literal["raise", "warn", "ignore"] = "raise",
+    parallel: bool | int | None = None,
+    progress: bool | None = None,
+    chunks: Any = None,
+    quantify: bool = True,
+    **kwargs: Any,
+) -> Dataset | DataTree:
+    """Open many products as one dataset, each read only where it is used.
+
+    Products share a grid where their objects have one pixel size and lie whole pixels apart, to
+    1e-6 of a pixel. They are then put side by side along `dim`: objects at their place in space,
+    padded to the pixels of all; scan positions and epochs padded to the longest. Nothing is
+    resampled. Products that do not share a grid are returned as a tree, one node each.
+
+    Parameters
+    ----------
+    paths : str, path-like, or iterable of them
+        A pattern, as ``"scans/*.h5"`` or ``"scans/**/product.h5"``, or the files, of any format
+        that `open_dataset` opens.
+    dim : str, default: "tomography_angle"
+        The new dimension: a scalar coordinate of the products, with its unit (``photon_energy``,
+        ``tilt_angle``, …), an attribute (``"name"``), or any new name, which then has no labels.
+    labels : Quantity, DataArray, or array-like, optional
+        Labels along `dim`, one for each of `paths` in their order, in place of what the files say.
+        Bare numbers are in the unit of the model.
+    combine : {"auto", "stack", "tree"}
+        "stack" raises an error where the products do not share a grid, "tree" never stacks.
+    join : {"outer", "inner", "exact"}
+        Objects of different size are padded, cropped to what all have, or not stacked.
+    sort : bool, default: True
+        Whether products are in the order of their labels, equal ones in the order of `paths`;
+        otherwise all keep the order of `paths`. A pattern is sorted by file name.
+    errors : {"raise", "warn", "ignore"}
+        What becomes of files that do not open or have no label: with "warn" they are left out and
+        named in a warning.
+    parallel : bool or int, optional
+        Whether files are opened by several processes, or by how many. By default from 100 files on.
+    progress : bool, optional
+        Whether a progress bar is shown. By default on a terminal and in a notebook, where it takes
+        longer than a second.
+    chunks : optional
+        As ``xarray.open_dataset`` has it; ``{}`` makes dask arrays of one chunk for each product.
+    quantify : bool, default: True
+        Whether coordinates become Quantities.
+    **kwargs
+        What `open_dataset` takes for each file.
+
+    Returns
+    -------
+    xarray.Dataset or xarray.DataTree
+        The stack, ``object`` (dim, object_layer, object_y, object_x) and so on, with coordinates
+        ``source`` and ``position_count`` (dim,); ``.ptyxr.trim()`` of a selected product is the
+        product as it is opened alone. Or the tree, nodes named by their files, whose root has the
+        attribute ``not_stacked`` that says why.
+
+    Raises
+    ------
+    MissingFileError
+        If there is no file.
+    MissingDataError
+        If a product has no label.
+    SeriesError
+        If products do not share a grid, and `combine` is "stack".
+    PtyxrError
+        If a file does not open, naming it.
+
+    Examples
+    --------
+    >>> import ptyxr
+    >>> path = getfixture("product")
+    >>> angles = ptyxr.ureg.Quantity([0.0, 90.0], "degree")
+    >>> ds = ptyxr.open_series([path, path], labels=angles)
+    >>> ds.object.dims
+    ('tomography_angle', 'object_layer', 'object_y', 'object_x')
+    >>> one = ds.sel(tomography_angle=ptyxr.ureg.Quantity(1.5, "radian"), method="nearest")
+    >>> one.ptyxr.trim().equals(
+    ...     ptyxr.open_dataset(path).assign_coords(
+    ...         tomography_angle=ptyxr.ureg.Quantity(90.0, "degree")
+    ...     )
+    ... )
+    True
+    """
+    _check(dim, combine, join, errors, kwargs)
+    files = find_files(paths, storage_options=kwargs.get("storage_options"))
+    given = None if labels is None else _given(labels, dim, len(files))
+    options = {**kwargs, "quantify": False, "cache": False}
+    found = open_files(files, options, parallel=parallel, progress=progress, stop=False)
+    problems: dict[str, Exception] = {}
+    kept: list[int] = []
+    for number, (file, one) in enumerate(zip(files, found, strict=True)):
+        if isinstance(one, Exception):
+            problems[file] = one
+        elif given is None and combine != "tree" and (lack := _lacks(one, dim, file)) is not None:
+            problems[file] = lack
+        else:
+            kept.append(number)
+    if problems:
+        _refuse_or_leave_out(problems, len(files), errors)
+    datasets = [one for n in kept if not isinstance(one := found[n], Exception)]
+    sources = [files[n] for n in kept]
+    variable = _labels(datasets, dim) if given is None else given[kept]
+    if sort and variable is not None:
+        order = np.argsort(variable.values, kind="stable")
+        variable = variable[order]
+        datasets, sources = [datasets[n] for n in order], [sources[n] for n in order]
+    reason = None
+    if combine != "tree":
+        try:
+            ds = stack(datasets, sources, dim, variable, join=join, quantify=quantify)
+        except SeriesError as error:
+            if combine == "stack":
+                raise error.with_remedy("combine='tree' gives one node a product") from error
+            reason = str(error)
+        else:
+            _warn_if_nobody_told(variable, given is None, dim)
+            ds.set_close(_closer(datasets))
+            return ds if chunks is None else _chunked(ds, chunks)
+    return _tree(datasets, sources, dim, variable if given is not None else None, reason,
+                 chunks=chunks, quantify=quantify)  # fmt: skip
+
+
+def _check(dim: Any, combine: Any, join: Any, errors: Any, kwargs: dict[str, Any]) -> None:
+    for name, value, allowed in (
+        ("combine", combine, ("auto", "stack", "tree")),
+        ("join", join, ("outer", "inner", "exact")),
+        ("errors", errors, ("raise", "warn", "ignore")),
+    ):
+        if value not in allowed:
+            raise PtyxrError(
+                "this is none of the choices",
+                key=name,
+                found=repr(value),
+                expected=", ".join(map(repr, allowed)),
+            )
+    taken = {str(d) for entry in SCHEMA.values() for d in entry.dims}
+    role = SCHEMA[dim].role if dim in SCHEMA else None
+    if not isinstance(dim, str) or dim in taken or role in ("variable", "coordinate"):
+        raise PtyxrError(
+            "products are not put side by side along this",
+            key="dim",
+            found=repr(dim),
+            expected="a scalar coordinate as 'tomography_angle', or a new name as 'product'",
+        )
+    if kwargs.get("diffraction") is not None:
+        raise PtyxrError(
+            "a file of patterns belongs to one product",
+            key="diffraction",
+            remedy="Open products with their patterns one by one, with ptyxr.open_dataset()",
+        )
+
+
+def _given(labels: Any, dim: str, many: int) -> Variable:
+    """Return labels that a user gave as a coordinate, plain numbers with their unit."""
+    entry = SCHEMA.get(dim)
+    unit = entry.unit if entry is not None else None
+    attrs: dict[str, Any] = {} if entry is None else {"long_name": entry.long_name}
+    data = getattr(labels, "data", labels) if hasattr(labels, "dims") else labels
+    if unit is None and is_quantity(data):
+        unit = canonical(data, dim)
+    if unit is None:
+        values = np.asarray(data)
+    else:
+        values = np.asarray(label_numbers(labels, unit, dim, bare=True))
+        attrs["units"] = unit
+    if values.shape != (many,):
+        raise PtyxrError(
+            "there is not one label for each file",
+            key="labels",
+            found=f"shape {values.shape}",
+            expected=f"{many} labels along {dim!r}",
+        )
+    return Variable((dim,), values, attrs)
+
+
+def _value(ds: Dataset, dim: str) -> Any:
+    """Return what labels a product, or None."""
+    if dim in ds.variables:
+        value = ds.variables[dim].values
+        return None if value.dtype.kind == "f" and np.isnan(value) else value
+    return ds.attrs.get(dim)
+
+
+def _lacks(ds: Dataset, dim: str, file: str) -> PtyxrError | None:
+    if dim not in SCHEMA or _value(ds, dim) is not None:
+        return None
+    return MissingDataError(
+        f"the product has no {SCHEMA[dim].long_name}",
+        file=file,
+        key=dim,
+        remedy="Give one for each file with labels=, or take dim='product'",
+    )
+
+
+def _refuse_or_leave_out(problems: dict[str, Exception], many: int, errors: str) -> None:
+    (_, first) = next(iter(problems.items()))
+    if errors == "raise" or len(problems) == many:
+        if not isinstance(first, PtyxrError):
+            raise first
+        others = f" ({len(problems)} of {many} files are such)" if len(problems) > 1 else ""
+        raise first.with_remedy(f"{_LEAVE_OUT}{others}") from first
+    if errors == "warn":
+        told = listed((str(error) for error in problems.values()), 3)
+        warn(
+            f"{len(problems)} of {many} files are left out: {told}\nMend them, or take "
+            "errors='ignore'."
+        )
+
+
+def _labels(datasets: Sequence[Dataset], dim: str) -> Variable | None:
+    """Return the coordinate along the new dimension as the products tell it, or None."""
+    values = [_value(ds, dim) for ds in datasets]
+    if any(value is None for value in values):
+        return None
+    attrs = {"long_name": SCHEMA[dim].long_name} if dim in SCHEMA else {}
+    if dim in SCHEMA and SCHEMA[dim].unit is not None:
+        attrs["units"] = str(SCHEMA[dim].unit)
+    return Variable((dim,), np.array(values), attrs)
+
+
+def _warn_if_nobody_told(labels: Variable | None, from_files: bool, dim: str) -> None:
+    if labels is None or not from_files or labels.size < 2 or dim not in SCHEMA:
+        return
+    if SCHEMA[dim].unit is not None and (labels.values == 0).all():
+        warn(
+            f"All {labels.size} products have {dim} 0 {SCHEMA[dim].unit}, which stands for "
+            "unknown. Give labels=, or take dim='product'."
+        )
+
+
+class _Closer:
+    def __init__(self, closers: list[Callable[[], None]]) -> None:
+        self.closers = closers
+
+    def __call__(self) -> None:
+        for close in self.closers:
+            close()
+
+
+def _closer(datasets: Sequence[Dataset]) -> _Closer:
+    return _Closer([ds._close for ds in datasets if ds._close is not None])  # noqa: SLF001
+
+
+def _chunked(ds: Dataset, chunks: Any) -> Dataset:
+    """Return a dataset in dask arrays, by default one chunk for each product."""
+    if not isinstance(chunks, dict):
+        return ds.chunk(chunks)
+    made = {}
+    for name, variable in ds.variables.items():
+        lazy = name not in ds.xindexes and not isinstance(data_of(variable), np.ndarray)
+        if not lazy or "units" in variable.attrs:
+            continue
+        preferred = variable.encoding.get("preferred_chunks", {})
+        wanted = {dim: chunks.get(dim, preferred.get(dim, -1)) for dim in variable.dims}
+        made[name] = variable.chunk(wanted)
+    closer = ds._close  # noqa: SLF001
+    chunked = ds.assign({n: v for n, v in made.items() if n in ds.data_vars}).assign_coords(
+        {n: v for n, v in made.items() if n in ds.coords}
+    )
+    chunked.set_close(closer)
+    return chunked
+
+
+def _tree(
+    datasets: Sequence[Dataset],
+    sources: Sequence[str],
+    dim: str,
+    labels: Variable | None,
+    reason: str | None,
+    *,
+    chunks: Any,
+    quantify: bool,
+) -> DataTree:
+    nodes = {}
+    for number, (ds, name) in enumerate(zip(datasets, _names(sources), strict=True)):
+        closer = ds._close  # noqa: SLF001
+        one = ds if labels is None else ds.assign_coords({dim: labels[number]})
+        one = quantified(one) if quantify else one
+        one = one if chunks is None else _chunked(one, chunks)
+        one.set_close(closer)
+        one.encoding = dict(ds.encoding)
+        nodes[name] = one
+    tree = DataTree.from_dict(nodes)
+    tree.attrs["series"] = dim
+    if reason is not None:
+        tree.attrs["not_stacked"] = reason
+    return tree
+
+
+def _names(sources: Sequence[str]) -> list[str]:
+    """Return names of nodes: those of the files, with their folders where these do not tell."""
+    paths = [PurePath(source.replace("\\", "/")) for source in sources]
+    names = [path.stem for path in paths]
+    twice = {name for name in names if names.count(name) > 1} if len({*names}) < len(names) else ()
+    names = [
+        f"{path.parent.name}_{name}" if name in twice and path.parent.name else name
+        for path, name in zip(paths, names, strict=True)
+    ]
+    taken: set[str] = set()
+    for i, name in enumerate(names):
+        one, n = name, 1
+        while one in taken or not one:
+            n += 1
+            one = f"{name}_{n}"
+        taken.add(one)
+        names[i] = one
+    return names
