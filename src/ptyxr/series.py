@@ -270,6 +270,8 @@ def _refuse_or_leave_out(problems: dict[str, Exception], many: int, errors: str)
     if errors == "raise" or len(problems) == many:
         if not isinstance(first, PtyxrError):
             raise first
+        if len(problems) == many:
+            raise first.with_remedy(f"All {many} files have a problem") if many > 1 else first
         others = f" ({len(problems)} of {many} files are such)" if len(problems) > 1 else ""
         raise first.with_remedy(f"{_LEAVE_OUT}{others}") from first
     if errors == "warn":

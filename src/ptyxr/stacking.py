@@ -129,10 +129,15 @@ class _Stack:
 
     def _epochs(self) -> _Dim:
         """Return all epochs that a product has, ascending."""
-        having = [ds for ds in self.datasets if "epoch" in ds.sizes]
+        # Of no losses at all, writers leave the numbers out.
+        having = [ds for ds in self.datasets if ds.sizes.get("epoch")]
+        if not having:
+            return self._length("epoch")
         epochs = {id(ds): ds.variables["epoch"].values for ds in having if "epoch" in ds.xindexes}
-        first = next(ds for ds in having if id(ds) in epochs)
+        first = next((ds for ds in having if id(ds) in epochs), having[0])
         labels = [epochs.get(id(ds)) for ds in self.datasets]
+        if not epochs:
+            return self._length("epoch")
         same = len(epochs) == len(having) and all(
             np.array_equal(epochs[id(ds)], epochs[id(first)]) for ds in having
         )
@@ -142,7 +147,7 @@ class _Stack:
         else:
             for ds, source in zip(self.datasets, self.sources, strict=True):
                 own = epochs.get(id(ds))
-                if "epoch" in ds.sizes and (own is None or (np.diff(own) <= 0).any()):
+                if ds.sizes.get("epoch") and (own is None or (np.diff(own) <= 0).any()):
                     raise SeriesError(
                         "the epochs do not align",
                         file=source,
@@ -240,6 +245,8 @@ class _Stack:
             coordinates.update(one.variables)
             if one.index is not None:
                 indexes.update(dict.fromkeys(one.variables, one.index))
+            for ds, absent in zip(self.datasets, self.absent, strict=True):
+                absent += [str(name) for name in one.variables if name not in ds.variables]
         for name in self.names:
             if name in coordinates or name == self.dim:
                 continue
@@ -385,7 +392,7 @@ class _Stack:
             if name not in dims or dims[name].index is None:
                 continue
             grids = [
-                self._grid(n, name).grid if name in ds.sizes else None
+                self._grid(n, name).line() if name in ds.sizes else None
                 for n, ds in enumerate(self.datasets)
             ]
             if any(grid != grids[0] for grid in grids):

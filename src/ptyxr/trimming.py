@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["needs_one_product", "trim"]
 
+#: What has a further dimension where one product is beside another, as after xr.concat.
+_TELLING: Final = ("object", "probe", "diffraction", "loss", "position_x", "position_y")
 #: How far from a pixel a label may be after conversions, in pixels.
-_NEAR = 1e-3
+_NEAR: Final = 1e-3
 
 
 def series_dims(ds: Dataset) -> list[str]:
@@ -34,7 +36,7 @@ def series_dims(ds: Dataset) -> list[str]:
         own: tuple[Hashable, ...] | None = None
         if variable.attrs.get(ROLE) in ("attribute", "part"):
             own = (str(name).removesuffix("_present"),)
-        elif name in ("object", "probe", "position_x", "position_y"):
+        elif name in _TELLING:
             own = SCHEMA[str(name)].dims
         if own is not None:
             found.update(dict.fromkeys(str(dim) for dim in variable.dims if dim not in own))
