@@ -143,16 +143,17 @@ def written_pixel(ds: Dataset, name: str) -> float | None:
 
 
 def _told(ds: Dataset, name: str) -> float | None:
-    """Return the pixel size as its scalar tells, or None where there is one for each product."""
+    """Return the pixel size as its scalar tells it; of products on one grid, that of the first."""
     size = AXES[name].pixel_size
-    if (
-        size in ds.variables
-        and ds.variables[size].ndim
-        and isinstance(ds.xindexes.get(name), GridIndex)
-    ):
-        grid = axis(ds, name).grid
-        if grid.unit != PIXEL:
-            return None  # products that share the axis share its pixel size
+    if size not in ds.variables or not ds.variables[size].ndim:
+        return scalar(ds, size)
+    told = magnitude(ds, size)
+    first = told.flat[0] if told.size else np.nan
+    if (np.abs(told - first) * ds.sizes.get(name, 1) <= TOLERANCE * abs(first)).all():
+        return scalar(ds.isel(dict.fromkeys(ds.variables[size].dims, 0)), size)
+    index = ds.xindexes.get(name)
+    if isinstance(index, GridIndex) and index.grid.unit != PIXEL:
+        return None  # the axis tells it
     return scalar(ds, size)
 
 

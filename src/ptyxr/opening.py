@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ptyxr.errors import MissingDependencyError, MissingFileError, PtyxrError, warn
 from ptyxr.formats.detect import open_dataset
-from ptyxr.processes import available, can_start, run
+from ptyxr.processes import EndedError, available, can_start, run
 from ptyxr.storage.files import source_name
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def find_files(paths: Any, **options: Any) -> list[str]:
 
 
 def _expanded(pattern: str, storage_options: Any) -> list[str]:
-    if not glob.has_magic(pattern) or os.path.exists(pattern):  # noqa: PTH110  ("scan[1].h5")
+    # A question mark begins the query of an address, and "scan[1].h5" may be a file's name.
+    is_pattern = "*" in pattern if "://" in pattern else glob.has_magic(pattern)
+    if not is_pattern or os.path.exists(pattern):  # noqa: PTH110
         if os.path.isdir(pattern):  # noqa: PTH112
             raise MissingFileError(
                 "this is a folder",
@@ -126,7 +128,6 @@ def open_files(
     *,
     parallel: bool | int | None = None,
     progress: bool | None = None,
-    stop: bool = True,
 ) -> list[Dataset | Exception]:
     """Open files, each as a dataset or the error it gives.
 
@@ -140,8 +141,6 @@ def open_files(
     progress : bool, optional
         Whether a progress bar is shown; by default on a terminal and in a notebook, where it takes
         longer than a second.
-    stop : bool
-        Whether the first error is raised.
 
     Warns
     -----
@@ -153,22 +152,9 @@ def open_files(
     with _bar(len(paths), progress) as advance:
         for number, one in _opened(paths, options, count):
             found[number] = one
-            if stop and isinstance(one[0], Exception):
-                break
             advance()
     _warn_once(paths, found)
-    for number in sorted(found):
-        error = found[number][0]
-        if stop and isinstance(error, Exception):
-            _close(found.values())
-            raise error
     return [found[number][0] for number in range(len(paths))]
-
-
-def _close(opened: Any) -> None:
-    for one, _ in opened:
-        if not isinstance(one, Exception):
-            one.close()
 
 
 def _opened(
@@ -180,9 +166,18 @@ def _opened(
         return
     starts = range(0, len(paths), _TASK)
     tasks = [(list(paths[start : start + _TASK]), options) for start in starts]
-    for task, results in run(_open_some, tasks, processes):
-        for i, one in enumerate(results):
-            yield starts[task] + i, one
+    try:
+        for task, results in run(_open_some, tasks, processes):
+            for i, one in enumerate(results):
+                yield starts[task] + i, one
+    except EndedError as error:
+        some = tasks[error.number][0]
+        raise PtyxrError(
+            "a process ended while it opened files",
+            file=f"{some[0]} … {some[-1]}",
+            found=f"code {error.code}",
+            remedy="parallel=False opens all files in this process, one after another",
+        ) from error
 
 
 def _processes(files: int, parallel: bool | int | None, options: dict[str, Any]) -> int:

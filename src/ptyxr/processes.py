@@ -18,7 +18,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["available", "can_start", "run", "serve"]
+__all__ = ["EndedError", "available", "can_start", "run", "serve"]
+
+
+class EndedError(RuntimeError):
+    """A process that was to help is no more.
+
+    Parameters
+    ----------
+    number : int
+        Number of the task that it had.
+    code : int
+        What it ended with; negative is a signal.
+    """
+
+    def __init__(self, number: int, code: int) -> None:
+        super().__init__(f"a process that was to help ended with code {code}")
+        self.number = number
+        self.code = code
 
 
 def available() -> int:
@@ -43,7 +60,7 @@ class _Worker:
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
-    def ask(self, function: Callable[[Any], Any], task: Any) -> Any:
+    def ask(self, function: Callable[[Any], Any], number: int, task: Any) -> Any:
         """Return what a function gives, or raise what it raises."""
         assert self._process.stdin is not None  # noqa: S101  (they are pipes)
         assert self._process.stdout is not None  # noqa: S101
@@ -53,8 +70,7 @@ class _Worker:
             # From a process that was started here, and of what it was told.
             done, answer = pickle.load(self._process.stdout)  # noqa: S301
         except (EOFError, BrokenPipeError) as error:
-            code = self._process.wait()
-            raise RuntimeError(f"a process that was to help ended with code {code}") from error
+            raise EndedError(number, self._process.wait()) from error
         if not done:
             raise answer
         return answer
@@ -85,7 +101,7 @@ def run(
 
     Raises
     ------
-    RuntimeError
+    EndedError
         If a process died.
     """
     workers = [_Worker() for _ in range(min(processes, len(tasks)))]
@@ -96,7 +112,7 @@ def run(
     def one(number: int) -> tuple[int, Any]:
         worker = idle.pop()  # as many threads as workers: there is always one
         try:
-            return number, worker.ask(function, tasks[number])
+            return number, worker.ask(function, number, tasks[number])
         finally:
             idle.append(worker)
 

@@ -14,7 +14,7 @@ from ptyxr.errors import MissingDataError, PtyxrError, SeriesError, listed, warn
 from ptyxr.indexes.selecting import label_numbers
 from ptyxr.model import SCHEMA
 from ptyxr.opening import find_files, open_files
-from ptyxr.stacking import stack
+from ptyxr.stacking import ROLE, stack
 from ptyxr.units import canonical, is_quantity
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def open_series(
     files = find_files(paths, storage_options=kwargs.get("storage_options"))
     given = None if labels is None else _given(labels, dim, len(files))
     options = {**kwargs, "quantify": False, "cache": False}
-    found = open_files(files, options, parallel=parallel, progress=progress, stop=False)
+    found = open_files(files, options, parallel=parallel, progress=progress)
     problems: dict[str, Exception] = {}
     kept: list[int] = []
     for number, (file, one) in enumerate(zip(files, found, strict=True)):
@@ -171,7 +171,9 @@ def open_series(
     if problems:
         _refuse_or_leave_out(problems, len(files), errors)
     datasets = [one for n in kept if not isinstance(one := found[n], Exception)]
-    sources = [files[n] for n in kept]
+    sources = [
+        str(ds.encoding.get("source", files[n])) for n, ds in zip(kept, datasets, strict=True)
+    ]
     variable = _labels(datasets, dim) if given is None else given[kept]
     if sort and variable is not None:
         order = np.argsort(variable.values, kind="stable")
@@ -227,7 +229,7 @@ def _given(labels: Any, dim: str, many: int) -> Variable:
     """Return labels that a user gave as a coordinate, plain numbers with their unit."""
     entry = SCHEMA.get(dim)
     unit = entry.unit if entry is not None else None
-    attrs: dict[str, Any] = {} if entry is None else {"long_name": entry.long_name}
+    attrs = _described(dim)
     data = getattr(labels, "data", labels) if hasattr(labels, "dims") else labels
     if unit is None and is_quantity(data):
         unit = canonical(data, dim)
@@ -287,10 +289,19 @@ def _labels(datasets: Sequence[Dataset], dim: str) -> Variable | None:
     values = [_value(ds, dim) for ds in datasets]
     if any(value is None for value in values):
         return None
-    attrs = {"long_name": SCHEMA[dim].long_name} if dim in SCHEMA else {}
+    attrs = _described(dim)
     if dim in SCHEMA and SCHEMA[dim].unit is not None:
         attrs["units"] = str(SCHEMA[dim].unit)
     return Variable((dim,), np.array(values), attrs)
+
+
+def _described(dim: str) -> dict[str, Any]:
+    """Return the attributes of the coordinate along the new dimension, without its unit."""
+    entry = SCHEMA.get(dim)
+    if entry is None:
+        return {}
+    attrs = {"long_name": entry.long_name}
+    return {**attrs, ROLE: "attribute"} if entry.role == "attribute" else attrs
 
 
 def _warn_if_nobody_told(labels: Variable | None, from_files: bool, dim: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -10,7 +11,8 @@ from ptyxr.coordinates import axis, magnitude, replace_coordinates, unit_of
 from ptyxr.errors import SeriesError, listed
 from ptyxr.frame import pixel_length
 from ptyxr.grids import Grid, tidy
-from ptyxr.model import SCHEMA
+from ptyxr.indexes import GridIndex
+from ptyxr.model import AXES, SCHEMA
 from ptyxr.stacking import ROLE
 from ptyxr.units import METER, PIXEL, convert_scalar
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from xarray import Dataset
-
-    from ptyxr.indexes import GridIndex
 
 __all__ = ["needs_one_product", "trim"]
 
@@ -77,6 +77,7 @@ def trim(ds: Dataset) -> Dataset:
     for letter, side in (("x", "columns"), ("y", "rows")):
         if f"object_center_{letter}" in own and f"object_{letter}" in ds.dims:
             ds = _own_pixels(ds, letter, side)
+    ds = _own_pitches(ds)
     absent = str(ds.variables["absent"].values).split() if "absent" in own else []
     attrs = {
         name: ds.variables[name].values.item()
@@ -99,6 +100,22 @@ def _rows(present: np.ndarray) -> Any:
     return rows
 
 
+def _own_pitches(ds: Dataset) -> Dataset:
+    """Return the axes with the pixel sizes of the product, which may differ in the last digits."""
+    indexes: dict[str, GridIndex] = {}
+    for name, one in AXES.items():
+        index = ds.xindexes.get(name)
+        if not isinstance(index, GridIndex) or index.grid.unit == PIXEL or name not in ds.dims:
+            continue
+        if one.pixel_size not in ds.variables or ds.variables[one.pixel_size].ndim:
+            continue
+        told = pixel_length(ds, name)
+        pitch = None if told is None else convert_scalar(told, METER, index.grid.unit)
+        if pitch is not None and pitch != index.grid.pitch:
+            indexes[name] = index.replace(grid=replace(index.grid, pitch=pitch))
+    return replace_coordinates(ds, {}, indexes) if indexes else ds
+
+
 def _own_pixels(ds: Dataset, letter: str, side: str) -> Dataset:
     """Return the object cropped to the pixels of the product, labelled as it labels them."""
     name = f"object_{letter}"
@@ -113,13 +130,7 @@ def _own_pixels(ds: Dataset, letter: str, side: str) -> Dataset:
             found=f"{index.grid.unit} and {unit}",
             remedy="Convert both by ds.ptyxr.to(...)",
         )
-    pitch = grid.pitch
-    told = None if unit == PIXEL else pixel_length(ds, name)
-    if told is not None:
-        told = convert_scalar(told, METER, unit)
-        # That of the product itself, of which the stack's differs in the last digits at most.
-        pitch = told if abs(told / pitch - 1) * max(size, 1) <= _NEAR else pitch
-    mine = Grid(float(magnitude(ds, f"object_center_{letter}")), pitch, size, unit)
+    mine = Grid(float(magnitude(ds, f"object_center_{letter}")), grid.pitch, size, unit)
     at = mine.columns(index.labels)
     columns = np.rint(at).astype(np.int64)
     inside = (columns >= 0) & (columns < size)
