@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -280,6 +282,43 @@ def test_what_only_some_products_have_is_padding_in_the_others(whole, tmp_path):
         assert_identical(ds.isel(tomography_angle=i).ptyxr.trim(), alone(path))
 
 
+def test_pixel_sizes_that_differ_in_the_last_digit_are_one_grid(files, tmp_path):
+    paths = [Path(shutil.copy(files[0], tmp_path / f"{i}.h5")) for i in range(3)]
+    for i, path in enumerate(paths):
+        with h5py.File(path, "a") as file:
+            for variable in ("object", "probe"):
+                for key in ("pixel_width_m", "pixel_height_m"):
+                    file[variable].attrs[key] = np.float64(5e-8) * (1 + i * 2.3e-16)
+            file.attrs["far_field"] = bool(i)
+    ds = ptyxr.open_series(paths, "name", labels=["x", "y", "z"], combine="stack")
+    assert len(set(ds.object_pixel_width.values)) == 3
+    for name, path in zip("xyz", paths, strict=True):
+        one = ds.sel(name=name).ptyxr.trim()
+        assert_identical(one, alone(path).assign_attrs(name=name))
+    there_and_back = ds.ptyxr.to("pixel").ptyxr.to("m")
+    np.testing.assert_allclose(there_and_back.object_x.values, ds.object_x.values, rtol=1e-12)
+    with pytest.raises(SeriesError, match="far field"):
+        ds.ptyxr.detector_pixel_size  # noqa: B018
+
+
+def test_attributes_of_any_name_are_kept_or_told_of(files, tmp_path):
+    paths = [Path(shutil.copy(files[0], tmp_path / f"{i}.h5")) for i in range(2)]
+    for i, path in enumerate(paths):
+        with h5py.File(path, "a") as file:
+            file.attrs["run"] = 5 - i
+    ds = ptyxr.open_series(paths, "run")
+    assert ds.run.values.tolist() == [4, 5]
+    assert_identical(ds.sel(run=5).ptyxr.trim(), alone(paths[0]))
+    ds.close()
+    for i, path in enumerate(paths):
+        shutil.copy(files[0], path)
+        with h5py.File(path, "a") as file:
+            file.attrs["source"] = f"beamline {i}"
+    with pytest.raises(SeriesError, match=r"'source'.*no place as a coordinate"):
+        ptyxr.open_series(paths, combine="stack")
+    h5py.File(paths[0], "a").close()  # which HDF5 refuses while it is open
+
+
 def test_integers_keep_their_kind_where_they_are_padded(files):
     ds = ptyxr.open_series(files)
     assert ds.position_index.dtype == np.int64
@@ -444,8 +483,6 @@ def test_angles_that_nobody_told_are_warned_of(files, tmp_path):
 
 
 def test_warnings_of_many_files_are_given_once(files, tmp_path):
-    import h5py
-
     for name in "abc":
         shutil.copy(files[0], tmp_path / f"{name}.h5")
         with h5py.File(tmp_path / f"{name}.h5", "a") as file:
@@ -522,9 +559,12 @@ def test_processes_hand_on_errors_and_leave_nothing_behind(broken):
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_is_told_of():
+def test_a_process_that_dies_is_told_of(files, monkeypatch):
     with pytest.raises(RuntimeError, match="ended with code 3"):
         list(processes.run(os._exit, [3, 3], 2))
+    monkeypatch.setattr("ptyxr.opening._open_some", sys.exit)  # which ends a process
+    with pytest.raises(PtyxrError, match=r"a\.h5 … .*d\.h5.*code.*parallel=False"):
+        ptyxr.open_series(files, parallel=2)
 
 
 @pytest.mark.slow

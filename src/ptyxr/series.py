@@ -9,7 +9,7 @@ import numpy as np
 from xarray import DataTree, Variable
 
 from ptyxr.carried import data_of
-from ptyxr.coordinates import quantify as quantified
+from ptyxr.coordinates import quantify as with_quantities
 from ptyxr.errors import MissingDataError, PtyxrError, SeriesError, listed, warn
 from ptyxr.indexes.selecting import label_numbers
 from ptyxr.model import SCHEMA
@@ -157,8 +157,34 @@ def open_series(
     _check(dim, combine, join, errors, kwargs)
     files = find_files(paths, storage_options=kwargs.get("storage_options"))
     given = None if labels is None else _given(labels, dim, len(files))
-    options = {**kwargs, "quantify": False, "cache": False}
+    # Plain numbers are stacked sooner; those of a tree are left as they are opened.
+    options = {**kwargs, "quantify": quantify and combine == "tree", "cache": False}
     found = open_files(files, options, parallel=parallel, progress=progress)
+    opened = [one for one in found if not isinstance(one, Exception)]
+    try:
+        return _combined(
+            found, files, dim, given, combine,
+            join=join, sort=sort, errors=errors, chunks=chunks, quantify=quantify,
+        )  # fmt: skip
+    except BaseException:
+        _Closer.of(opened)()
+        raise
+
+
+def _combined(
+    found: Sequence[Dataset | Exception],
+    files: Sequence[str],
+    dim: str,
+    given: Variable | None,
+    combine: Combine,
+    *,
+    join: Join,
+    sort: bool,
+    errors: str,
+    chunks: Any,
+    quantify: bool,
+) -> Dataset | DataTree:
+    """Return what was opened as one; see `open_series`."""
     problems: dict[str, Exception] = {}
     kept: list[int] = []
     for number, (file, one) in enumerate(zip(files, found, strict=True)):
@@ -174,25 +200,28 @@ def open_series(
     sources = [
         str(ds.encoding.get("source", files[n])) for n, ds in zip(kept, datasets, strict=True)
     ]
-    variable = _labels(datasets, dim) if given is None else given[kept]
-    if sort and variable is not None:
-        order = np.argsort(variable.values, kind="stable")
-        variable = variable[order]
+    labels = _labels(datasets, dim) if given is None else given[kept]
+    if sort and labels is not None:
+        order = np.argsort(labels.values, kind="stable")
+        labels = labels[order]
         datasets, sources = [datasets[n] for n in order], [sources[n] for n in order]
     reason = None
     if combine != "tree":
         try:
-            ds = stack(datasets, sources, dim, variable, join=join, quantify=quantify)
+            ds = stack(datasets, sources, dim, labels, join=join, quantify=quantify)
         except SeriesError as error:
             if combine == "stack":
                 raise error.with_remedy("combine='tree' gives one node a product") from error
             reason = str(error)
         else:
-            _warn_if_nobody_told(variable, given is None, dim)
-            ds.set_close(_closer(datasets))
+            if given is None:
+                _warn_if_nobody_told(labels, dim)
+            ds.set_close(_Closer.of(datasets))
             return ds if chunks is None else _chunked(ds, chunks)
-    return _tree(datasets, sources, dim, variable if given is not None else None, reason,
-                 chunks=chunks, quantify=quantify)  # fmt: skip
+    own = None if given is None else labels
+    # Plain numbers were opened for a stack, or are among the labels that were given.
+    plain = reason is not None or own is not None
+    return _tree(datasets, sources, dim, own, reason, chunks=chunks, quantified=quantify and plain)
 
 
 def _check(dim: Any, combine: Any, join: Any, errors: Any, kwargs: dict[str, Any]) -> None:
@@ -229,7 +258,8 @@ def _given(labels: Any, dim: str, many: int) -> Variable:
     """Return labels that a user gave as a coordinate, plain numbers with their unit."""
     entry = SCHEMA.get(dim)
     unit = entry.unit if entry is not None else None
-    attrs = _described(dim)
+    is_attribute = entry is not None and entry.role == "attribute"
+    attrs = _described(dim, is_attribute=is_attribute)
     data = getattr(labels, "data", labels) if hasattr(labels, "dims") else labels
     if unit is None and is_quantity(data):
         unit = canonical(data, dim)
@@ -251,9 +281,10 @@ def _given(labels: Any, dim: str, many: int) -> Variable:
 def _value(ds: Dataset, dim: str) -> Any:
     """Return what labels a product, or None."""
     if dim in ds.variables:
-        value = ds.variables[dim].values
-        return None if value.dtype.kind == "f" and np.isnan(value) else value
-    return ds.attrs.get(dim)
+        told = ds.variables[dim].values
+        return None if told.dtype.kind == "f" and np.isnan(told) else told
+    value = ds.attrs.get(dim)
+    return None if np.ndim(value) else value
 
 
 def _lacks(ds: Dataset, dim: str, file: str) -> PtyxrError | None:
@@ -289,25 +320,22 @@ def _labels(datasets: Sequence[Dataset], dim: str) -> Variable | None:
     values = [_value(ds, dim) for ds in datasets]
     if any(value is None for value in values):
         return None
-    attrs = _described(dim)
+    attrs = _described(dim, is_attribute=any(dim in ds.attrs for ds in datasets))
     if dim in SCHEMA and SCHEMA[dim].unit is not None:
         attrs["units"] = str(SCHEMA[dim].unit)
     return Variable((dim,), np.array(values), attrs)
 
 
-def _described(dim: str) -> dict[str, Any]:
+def _described(dim: str, *, is_attribute: bool) -> dict[str, Any]:
     """Return the attributes of the coordinate along the new dimension, without its unit."""
-    entry = SCHEMA.get(dim)
-    if entry is None:
-        return {}
-    attrs = {"long_name": entry.long_name}
-    return {**attrs, ROLE: "attribute"} if entry.role == "attribute" else attrs
+    attrs = {"long_name": SCHEMA[dim].long_name} if dim in SCHEMA else {}
+    return {**attrs, ROLE: "attribute"} if is_attribute else attrs
 
 
-def _warn_if_nobody_told(labels: Variable | None, from_files: bool, dim: str) -> None:
-    if labels is None or not from_files or labels.size < 2 or dim not in SCHEMA:
+def _warn_if_nobody_told(labels: Variable | None, dim: str) -> None:
+    if labels is None or labels.size < 2 or dim not in SCHEMA or SCHEMA[dim].unit is None:
         return
-    if SCHEMA[dim].unit is not None and (labels.values == 0).all():
+    if (labels.values == 0).all():
         warn(
             f"All {labels.size} products have {dim} 0 {SCHEMA[dim].unit}, which stands for "
             "unknown. Give labels=, or take dim='product'."
@@ -315,16 +343,19 @@ def _warn_if_nobody_told(labels: Variable | None, from_files: bool, dim: str) ->
 
 
 class _Closer:
+    """Closes the files of many datasets; pickled with the dataset made of them."""
+
     def __init__(self, closers: list[Callable[[], None]]) -> None:
         self.closers = closers
+
+    @classmethod
+    def of(cls, datasets: Sequence[Dataset]) -> _Closer:
+        """Return what closes datasets, without holding them."""
+        return cls([ds._close for ds in datasets if ds._close is not None])  # noqa: SLF001
 
     def __call__(self) -> None:
         for close in self.closers:
             close()
-
-
-def _closer(datasets: Sequence[Dataset]) -> _Closer:
-    return _Closer([ds._close for ds in datasets if ds._close is not None])  # noqa: SLF001
 
 
 def _chunked(ds: Dataset, chunks: Any) -> Dataset:
@@ -355,13 +386,13 @@ def _tree(
     reason: str | None,
     *,
     chunks: Any,
-    quantify: bool,
+    quantified: bool,
 ) -> DataTree:
     nodes = {}
     for number, (ds, name) in enumerate(zip(datasets, _names(sources), strict=True)):
         closer = ds._close  # noqa: SLF001
         one = ds if labels is None else ds.assign_coords({dim: labels[number]})
-        one = quantified(one) if quantify else one
+        one = with_quantities(one) if quantified else one
         one = one if chunks is None else _chunked(one, chunks)
         one.set_close(closer)
         one.encoding = dict(ds.encoding)

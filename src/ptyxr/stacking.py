@@ -344,19 +344,17 @@ class _Stack:
             if len(there) == len(every) and all(_equal(one, there[0]) for one in there):
                 shared[name] = there[0]
                 continue
-            if name == self.dim:
+            if name == self.dim and self.labels is not None:
                 continue
-            number = next(
-                (n for n, a in enumerate(every) if np.ndim(a.get(name, 0)) or name in coordinates),
-                None,
-            )
             text = [isinstance(one, str) for one in there]
-            if number is not None or any(text) != all(text):
+            taken = name in coordinates or name in PARTS or name in self.names
+            if taken or any(map(np.ndim, there)) or any(text) != all(text):
                 raise SeriesError(
-                    "an attribute that differs is neither text nor a number",
-                    file=self.sources[number or 0],
+                    "an attribute that differs has no place as a coordinate",
+                    file=self.sources[0],
                     key=name,
-                    found=repr(every[number or 0].get(name)),
+                    found="the name of something else" if taken else repr(there[0]),
+                    expected=None if taken else "text, or one number",
                 )
             values = np.array([a.get(name, "" if any(text) else -1) for a in every])
             for attrs, absent in zip(every, self.absent, strict=True):

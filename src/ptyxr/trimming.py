@@ -36,7 +36,7 @@ def series_dims(ds: Dataset) -> list[str]:
         own: tuple[Hashable, ...] | None = None
         if variable.attrs.get(ROLE) in ("attribute", "part"):
             own = (str(name).removesuffix("_present"),)
-        elif name in _TELLING:
+        elif name in _TELLING and {*SCHEMA[str(name)].dims} <= {*variable.dims}:
             own = SCHEMA[str(name)].dims
         if own is not None:
             found.update(dict.fromkeys(str(dim) for dim in variable.dims if dim not in own))
