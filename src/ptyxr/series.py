@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import numpy as np
-from xarray import DataTree, Variable
+from xarray import Variable
 
-from ptyxr.carried import data_of
-from ptyxr.coordinates import quantify as with_quantities
 from ptyxr.errors import MissingDataError, PtyxrError, SeriesError, listed, warn
 from ptyxr.indexes.selecting import label_numbers
 from ptyxr.model import SCHEMA
 from ptyxr.opening import find_files, open_files
 from ptyxr.stacking import ROLE, stack
+from ptyxr.trees import chunked, tree_of
 from ptyxr.units import canonical, is_quantity
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Sequence
 
-    from xarray import Dataset
+    from xarray import Dataset, DataTree
 
-    from ptyxr.stacking import Join
+    from ptyxr.aligning import Join
 
 __all__ = ["open_series"]
 
@@ -217,11 +215,11 @@ def _combined(
             if given is None:
                 _warn_if_nobody_told(labels, dim)
             ds.set_close(_Closer.of(datasets))
-            return ds if chunks is None else _chunked(ds, chunks)
+            return ds if chunks is None else chunked(ds, chunks)
     own = None if given is None else labels
     # Plain numbers were opened for a stack, or are among the labels that were given.
-    plain = reason is not None or own is not None
-    return _tree(datasets, sources, dim, own, reason, chunks=chunks, quantified=quantify and plain)
+    plain = quantify and (reason is not None or own is not None)
+    return tree_of(datasets, sources, dim, own, reason, chunks=chunks, quantified=plain)
 
 
 def _check(dim: Any, combine: Any, join: Any, errors: Any, kwargs: dict[str, Any]) -> None:
@@ -283,7 +281,7 @@ def _value(ds: Dataset, dim: str) -> Any:
     if dim in ds.variables:
         told = ds.variables[dim].values
         return None if told.dtype.kind == "f" and np.isnan(told) else told
-    value = ds.attrs.get(dim)
+    value: Any = ds.attrs.get(dim)
     return None if np.ndim(value) else value
 
 
@@ -356,69 +354,3 @@ class _Closer:
     def __call__(self) -> None:
         for close in self.closers:
             close()
-
-
-def _chunked(ds: Dataset, chunks: Any) -> Dataset:
-    """Return a dataset in dask arrays, by default one chunk for each product."""
-    if not isinstance(chunks, dict):
-        return ds.chunk(chunks)
-    made = {}
-    for name, variable in ds.variables.items():
-        lazy = name not in ds.xindexes and not isinstance(data_of(variable), np.ndarray)
-        if not lazy or "units" in variable.attrs:
-            continue
-        preferred = variable.encoding.get("preferred_chunks", {})
-        wanted = {dim: chunks.get(dim, preferred.get(dim, -1)) for dim in variable.dims}
-        made[name] = variable.chunk(wanted)
-    closer = ds._close  # noqa: SLF001
-    chunked = ds.assign({n: v for n, v in made.items() if n in ds.data_vars}).assign_coords(
-        {n: v for n, v in made.items() if n in ds.coords}
-    )
-    chunked.set_close(closer)
-    return chunked
-
-
-def _tree(
-    datasets: Sequence[Dataset],
-    sources: Sequence[str],
-    dim: str,
-    labels: Variable | None,
-    reason: str | None,
-    *,
-    chunks: Any,
-    quantified: bool,
-) -> DataTree:
-    nodes = {}
-    for number, (ds, name) in enumerate(zip(datasets, _names(sources), strict=True)):
-        closer = ds._close  # noqa: SLF001
-        one = ds if labels is None else ds.assign_coords({dim: labels[number]})
-        one = with_quantities(one) if quantified else one
-        one = one if chunks is None else _chunked(one, chunks)
-        one.set_close(closer)
-        one.encoding = dict(ds.encoding)
-        nodes[name] = one
-    tree = DataTree.from_dict(nodes)
-    tree.attrs["series"] = dim
-    if reason is not None:
-        tree.attrs["not_stacked"] = reason
-    return tree
-
-
-def _names(sources: Sequence[str]) -> list[str]:
-    """Return names of nodes: those of the files, with their folders where these do not tell."""
-    paths = [PurePath(source.replace("\\", "/")) for source in sources]
-    names = [path.stem for path in paths]
-    twice = {name for name in names if names.count(name) > 1} if len({*names}) < len(names) else ()
-    names = [
-        f"{path.parent.name}_{name}" if name in twice and path.parent.name else name
-        for path, name in zip(paths, names, strict=True)
-    ]
-    taken: set[str] = set()
-    for i, name in enumerate(names):
-        one, n = name, 1
-        while one in taken or not one:
-            n += 1
-            one = f"{name}_{n}"
-        taken.add(one)
-        names[i] = one
-    return names
