@@ -52,9 +52,9 @@ def find_files(paths: Any, **options: Any) -> list[str]:
         If something is no path.
     """
     if isinstance(paths, (str, os.PathLike)):
-        return _expanded(os.fspath(paths), options.get("storage_options"))
+        return _expanded(os.fsdecode(paths), options.get("storage_options"))
     try:
-        files = [os.fspath(one) for one in paths]
+        files = [os.fsdecode(one) for one in paths]
     except TypeError as error:
         raise PtyxrError(
             "a series is opened from a pattern or a list of paths",
@@ -64,7 +64,7 @@ def find_files(paths: Any, **options: Any) -> list[str]:
         ) from error
     if not files:
         raise MissingFileError("there is no file in the list", key="paths", found=repr(paths))
-    return [str(one) for one in files]
+    return files
 
 
 def _expanded(pattern: str, storage_options: Any) -> list[str]:
