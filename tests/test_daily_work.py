@@ -186,7 +186,7 @@ def test_what_needs_units_is_covered():
     """Every function of the accessor is in the list, or touches no coordinate."""
     listed = {function for functions in USES.values() for function in functions}
     others = {"amplitude", "phase", "probe_at", "probe_intensity", "mode_power", "object_z",
-              "magnification", "assign_pixel_size", "validate"}  # fmt: skip
+              "magnification", "assign_pixel_size", "validate", "trim"}  # fmt: skip
     accessor = type(xr.Dataset().ptyxr)
     assert {name for name in dir(accessor) if not name.startswith("_")} == listed | others
     assert set(USES) <= set(SCHEMA)

@@ -135,6 +135,10 @@ def test_the_readme_is_true(tmp_path, monkeypatch):
     ptyxr.tutorial.save_npz(scan, "either.file")
     ready = ptyxr.from_rawdata(scan, object_pixel_size="50 nm", probe_pixel_size="50 nm")
     ready.ptyxr.to_product("product.h5", photon_energy="8 keV", position_index="sequential")
+    (tmp_path / "scans").mkdir()
+    for angle in ("10 deg", "20 deg"):
+        path = f"scans/{angle[:2]}.h5"
+        ready.ptyxr.to_product(path, tomography_angle=angle, position_index="sequential")
     names = {"rawdata": scan}
     first, *others = blocks("python")
     exec(first, names)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ptyxr.formats.detect import open_dataset
     from ptyxr.formats.ptychopinn import from_rawdata
     from ptyxr.points import match_positions
+    from ptyxr.series import open_series
     from ptyxr.validation import validate_file
 
     ureg: pint.UnitRegistry[Any]
@@ -33,6 +34,7 @@ __all__ = [
     "from_rawdata",
     "match_positions",
     "open_dataset",
+    "open_series",
     "testing",
     "tutorial",
     "ureg",
@@ -42,6 +44,7 @@ __all__ = [
 _WHERE = {
     "PtyxrError": "ptyxr.errors",
     "open_dataset": "ptyxr.formats.detect",
+    "open_series": "ptyxr.series",
     "from_rawdata": "ptyxr.formats.ptychopinn",
     "match_positions": "ptyxr.points",
     "testing": "ptyxr.testing",

@@ -56,6 +56,13 @@ class PtyxrDatasetAccessor:
         _refuse_netcdf(self._obj)
         return self._obj
 
+    def _product(self, what: str) -> xr.Dataset:
+        """Return the one product that something is of; of a series, without what pads it."""
+        from ptyxr.trimming import needs_one_product, trim
+
+        needs_one_product(self._ds, what)
+        return trim(self._ds)
+
     # Units
 
     def quantify(self) -> xr.Dataset:
@@ -167,7 +174,7 @@ class PtyxrDatasetAccessor:
         MissingDataError
             If there is no object or there are no positions.
         """
-        return placement.register(self._ds)
+        return placement.register(self._product("register()"))
 
     def fill_object(self, *, value: complex = 1.0, padding: int = 0) -> xr.Dataset:
         """Return the dataset with a uniform object that is as large as the scan needs.
@@ -184,7 +191,7 @@ class PtyxrDatasetAccessor:
         MissingDataError
             If there are no positions, or the object's pixel size is needed and not known.
         """
-        return placement.fill_object(self._ds, value=value, padding=padding)
+        return placement.fill_object(self._product("fill_object()"), value=value, padding=padding)
 
     # Scan points
 
@@ -210,7 +217,7 @@ class PtyxrDatasetAccessor:
         """
         from ptyxr.points import nearest
 
-        return nearest(self._ds, x, y)
+        return nearest(self._product("nearest()"), x, y)
 
     def within(self, x: object, y: object, radius: object) -> xr.Dataset:
         """Return the dataset at the scan points within a radius of a place, in their order.
@@ -227,7 +234,7 @@ class PtyxrDatasetAccessor:
         """
         from ptyxr.points import within
 
-        return within(self._ds, x, y, radius)
+        return within(self._product("within()"), x, y, radius)
 
     def index_positions(self) -> xr.Dataset:
         """Return the dataset with an index on its positions, to select the nearest one.
@@ -242,7 +249,7 @@ class PtyxrDatasetAccessor:
         """
         from ptyxr.points import index_positions
 
-        return index_positions(self._ds)
+        return index_positions(self._product("index_positions()"))
 
     def interp(self, *, method: str = "linear", **coords: object) -> xr.Dataset:
         """Return the dataset interpolated at places given by length.
@@ -399,6 +406,22 @@ class PtyxrDatasetAccessor:
 
         return probes.mode_power(self._ds, position)
 
+    def trim(self) -> xr.Dataset:
+        """Return one product of a series without padding, as it is when it is opened alone.
+
+        Positions, epochs and pixels that the product does not have are left out, and what the
+        series has beside the data model. The writers do so by themselves. Any other dataset is
+        returned as it is.
+
+        Raises
+        ------
+        SeriesError
+            If several products are left: select one with ``isel`` or ``sel``.
+        """
+        from ptyxr.trimming import trim
+
+        return trim(self._ds)
+
     # Files
 
     def to_product(
@@ -466,7 +489,7 @@ class PtyxrDatasetAccessor:
         from ptyxr.formats.ptychodus_writer import to_product
 
         return to_product(
-            self._ds,
+            self._product("to_product()"),
             path,
             mode=mode,
             encoding=encoding,
@@ -522,7 +545,7 @@ class PtyxrDatasetAccessor:
         from ptyxr.formats.ptychopinn_writer import to_npz
 
         return to_npz(
-            self._ds,
+            self._product("to_npz()"),
             path,
             origin=origin,
             measurement=measurement,
@@ -539,13 +562,15 @@ class PtyxrDatasetAccessor:
         """
         from ptyxr.formats.ptychopinn_writer import to_rawdata
 
-        return to_rawdata(self._ds, origin=origin, measurement=measurement, probe=probe)
+        return to_rawdata(
+            self._product("to_rawdata()"), origin=origin, measurement=measurement, probe=probe
+        )
 
     def validate(self) -> Report:
         """Return a report on the dataset: everything that is wrong with it, at once."""
         from ptyxr.validation import validate_dataset
 
-        return validate_dataset(self._ds)
+        return validate_dataset(self._product("validate()"))
 
     @property
     def plot(self) -> DatasetPlots:
@@ -651,7 +676,14 @@ class DatasetPlots:
     """
 
     def __init__(self, ds: xr.Dataset) -> None:
-        self._ds = ds
+        self._given = ds
+
+    @property
+    def _ds(self) -> xr.Dataset:
+        from ptyxr.trimming import needs_one_product, trim
+
+        needs_one_product(self._given, "a picture")
+        return trim(self._given)
 
     def __call__(self, *, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
         """Draw an overview: object with positions on it, probe, loss."""

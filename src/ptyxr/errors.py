@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Self
 
 __all__ = [
     "ChangedFileError",
@@ -21,6 +23,7 @@ __all__ = [
     "MissingDependencyError",
     "MissingFileError",
     "PtyxrError",
+    "SeriesError",
     "UnitError",
     "listed",
     "printable",
@@ -94,6 +97,13 @@ class PtyxrError(ValueError):
             message += f"{';' if self.found is None else ','} expected {_cut(self.expected)}"
         return printable(f"{message}. {self.remedy}." if self.remedy else message)
 
+    def with_remedy(self, remedy: str) -> Self:
+        """Return the error with one more sentence about what to do."""
+        error = copy.copy(self)
+        both = f"{self.remedy}. {remedy}" if self.remedy else remedy
+        error.__setstate__({**self.__dict__, "remedy": both})
+        return error
+
     def __reduce__(self) -> tuple[object, ...]:
         # An exception is unpickled from its args alone, which would lose the keywords.
         return (type(self), (self.problem,), self.__dict__)
@@ -163,6 +173,10 @@ class UnitError(PtyxrError):
 
 class GridError(PtyxrError):
     """Two axes do not lie on one grid of pixels, or labels are no grid."""
+
+
+class SeriesError(PtyxrError):
+    """Products do not go into one stack, or there is a stack where one product is needed."""
 
 
 class MissingDependencyError(PtyxrError, ImportError):

@@ -23,7 +23,7 @@ from ptyxr.coordinates import (
 from ptyxr.errors import GridError, MissingDataError, UnitError
 from ptyxr.grids import TOLERANCE, Grid
 from ptyxr.indexes import GridIndex, UnitIndex
-from ptyxr.model import AXES, POSITIONS, SCHEMA, axes_of
+from ptyxr.model import AXES, CENTERS, POSITIONS, SCHEMA, axes_of
 from ptyxr.spelling import MISTAKEN
 from ptyxr.units import (
     METER,
@@ -143,7 +143,18 @@ def written_pixel(ds: Dataset, name: str) -> float | None:
 
 
 def _told(ds: Dataset, name: str) -> float | None:
-    return scalar(ds, AXES[name].pixel_size)
+    """Return the pixel size as its scalar tells it; of products on one grid, that of the first."""
+    size = AXES[name].pixel_size
+    if size not in ds.variables or not ds.variables[size].ndim:
+        return scalar(ds, size)
+    told = magnitude(ds, size)
+    first = told.flat[0] if told.size else np.nan
+    if (np.abs(told - first) * ds.sizes.get(name, 1) <= TOLERANCE * abs(first)).all():
+        return scalar(ds.isel(dict.fromkeys(ds.variables[size].dims, 0)), size)
+    index = ds.xindexes.get(name)
+    if isinstance(index, GridIndex) and index.grid.unit != PIXEL:
+        return None  # the axis tells it
+    return scalar(ds, size)
 
 
 def needed_pixel_length(ds: Dataset, name: str) -> float:
@@ -246,7 +257,7 @@ def to(ds: Dataset, unit: object) -> Dataset:
             continue  # a detector whose pixel size no one told stays in pixels
         if index.grid.unit != target:
             indexes[name] = index.replace(grid=convert_grid(ds, name, index.grid, target))
-    for name in POSITIONS:
+    for name in (*POSITIONS, *CENTERS):
         if name in ds.variables and unit_of(ds, name) != target:
             size_axis = object_axis(name)
             variables[name] = _converted_coordinate(ds, name, size_axis, target)
@@ -366,7 +377,7 @@ def shift(ds: Dataset, *, x: object = None, y: object = None) -> Dataset:
             continue
         by, unit = _offset(value, name)
         moved = (f"object_{name}", f"position_{name}", f"nominal_position_{name}")
-        ds = _moved(ds, by, by, unit, moved)
+        ds = _moved(ds, by, by, unit, (*moved, f"object_center_{name}"))
     return ds
 
 

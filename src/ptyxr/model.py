@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 __all__ = [
     "AXES",
+    "CENTERS",
+    "PARTS",
     "POSITIONS",
     "SCHEMA",
     "Axis",
@@ -176,6 +178,24 @@ POSITIONS: Final = MappingProxyType(
         "nominal_position_y": "object_pixel_height",
     }
 )
+
+#: What a stack of products has beside the model, with what it is: one of each product.
+PARTS: Final = MappingProxyType(
+    {
+        "source": "file",
+        "position_count": "number of scan positions",
+        "position_present": "whether the product has the position",
+        "epoch_present": "whether the product has the epoch",
+        "object_center_x": "centre of the object x",
+        "object_center_y": "centre of the object y",
+        "object_columns": "number of columns of the object",
+        "object_rows": "number of rows of the object",
+        "absent": "what the product does not have, by name",
+    }
+)
+
+#: Those of them that move with the frame, as positions do.
+CENTERS: Final = ("object_center_x", "object_center_y")
 
 
 def scalars() -> tuple[Entry, ...]:

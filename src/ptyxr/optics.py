@@ -25,7 +25,7 @@ from ptyxr._derived import (
     quantity_variable,
 )
 from ptyxr.coordinates import axis
-from ptyxr.errors import InvalidDataError, MissingDataError
+from ptyxr.errors import InvalidDataError, MissingDataError, SeriesError
 from ptyxr.model import AXES, SCHEMA
 from ptyxr.objects import amplitude, object_extent, object_z, phase
 from ptyxr.probes import mode_power, probe_at, probe_intensity
@@ -190,6 +190,20 @@ def _inferred_detector_pitch(ds: Dataset, letter: str, *, far_field: bool) -> Va
     return result
 
 
+def _is_far_field(ds: Dataset) -> bool:
+    """Tell whether the detector is in the far field, which it is where nobody says."""
+    if "far_field" not in ds.variables:
+        return bool(ds.attrs.get("far_field", True))
+    told = ds.variables["far_field"]  # of a series whose products differ
+    if told.size and (told.values != 0).any() != (told.values != 0).all():
+        raise SeriesError(
+            "some products are of the far field, and some of the near field",
+            key="far_field",
+            remedy=f"Select one: ds.isel({told.dims[0]}=0)",
+        )
+    return bool((told.values != 0).all())
+
+
 def detector_pixel_size(ds: Dataset) -> Dataset:
     """Return width and height of a detector pixel: as told, else as the sampling implies.
 
@@ -230,7 +244,7 @@ def detector_pixel_size(ds: Dataset) -> Dataset:
     >>> detector_pixel_size(ds).width.data
     <Quantity(7.5e-05, 'meter / pixel')>
     """
-    far_field = bool(ds.attrs.get("far_field", True))
+    far_field = _is_far_field(ds)
     sizes: dict[str, Variable] = {}
     for letter, side in (("x", "width"), ("y", "height")):
         pitch = pixel_pitch(ds, f"detector_{letter}")

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from xarray import IndexSelResult
 from xarray.indexes import PandasIndex
 
 from ptyxr.carried import variable_unit
-from ptyxr.errors import UnitError
+from ptyxr.errors import LabelError, UnitError
 from ptyxr.indexes.selecting import NoStack, check_kinds, label_numbers, like_label
 from ptyxr.units import convert_decimal
 from ptyxr.variables import read_only, unit_variable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
     from typing import Self
 
-    from xarray import Index, IndexSelResult, Variable
+    from xarray import Index, Variable
 
 __all__ = ["UnitIndex"]
 
@@ -108,8 +109,38 @@ class UnitIndex(NoStack):
         KeyError
             If there is no such label.
         """
+        if method == "nearest" and not self._is_ascending:
+            ((name, label),) = labels.items()
+            return self._nearest(label, name, tolerance)
         bare = {name: self._bare(label) for name, label in labels.items()}
         return self.labels.sel(bare, method=method, tolerance=self._bare(tolerance))
+
+    @property
+    def _is_ascending(self) -> bool:
+        """Whether pandas finds the nearest label: in what is sorted, and has no label twice."""
+        labels = self.labels.index
+        return bool(labels.is_unique and labels.is_monotonic_increasing)
+
+    def _nearest(self, label: Any, name: Hashable, tolerance: Any) -> IndexSelResult:
+        """Return the first of the labels nearest to some, in whatever order they are."""
+        if isinstance(label, slice):
+            raise LabelError("a slice is selected without a method", key=str(name))
+        wanted = label_numbers(label, self.unit, name, bare=False)
+        mine = np.asarray(self.labels.index, dtype=float)
+        distance = np.abs(mine - wanted[..., np.newaxis])
+        distance[np.isnan(distance)] = np.inf
+        found = distance.argmin(axis=-1)
+        reach = np.inf if tolerance is None else self._bare(tolerance)
+        far = ~(distance.min(axis=-1) <= reach) | ~np.isfinite(distance.min(axis=-1))
+        if far.any():
+            raise LabelError(
+                "no label is within the tolerance",
+                key=str(name),
+                found=f"{np.atleast_1d(wanted)[np.atleast_1d(far)][:3]} {self.unit}",
+            )
+        if hasattr(label, "dims"):
+            return IndexSelResult({self.labels.dim: like_label(label, found, name)})
+        return IndexSelResult({self.labels.dim: int(found) if found.ndim == 0 else found})
 
     def in_unit(self, unit: str) -> np.ndarray:
         """Return the labels as numbers in another unit, (n,) float64.
