@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 __all__ = [
     "AXES",
+    "KEPT",
     "POSITIONS",
     "SCHEMA",
     "Axis",
@@ -18,6 +19,10 @@ __all__ = [
 
 #: Axes align, and labels are found, within this part of a pixel.
 TOLERANCE: Final = 1e-6
+
+#: Attribute of a dataset as other formats store it: text in JSON, what it knows beyond numbers and
+#: units.
+KEPT: Final = "ptyxr_kept"
 
 Role = Literal["variable", "coordinate", "scalar", "attribute"]
 
