@@ -350,5 +350,6 @@ def plan_the_rest(
     if left:
         warn(
             f"a product has no place for {listed(map(repr, left))}; they are left out. "
-            "ds.ptyxr.dequantify().to_netcdf(...) and .to_zarr(...) keep everything.",
+            "ds.ptyxr.to_zarr(...) keeps everything, and for netCDF "
+            "ds.ptyxr.dequantify(for_storage=True).to_netcdf(...).",
         )
