@@ -453,7 +453,8 @@ class PtyxrDatasetAccessor:
             Replace an existing file, or refuse to.
         encoding : mapping of str to mapping, optional
             By variable, as xarray's writers take it: ``dtype``, ``chunksizes``, ``compression``,
-            ``compression_opts``, ``shuffle``.
+            ``compression_opts``, ``shuffle``. Nothing is compressed unless asked for; patterns are
+            then in chunks of whole ones, of 1 MiB.
         include_diffraction : bool, default: True
             Whether patterns go into ``/raw_data``.
         object_center : pair, optional

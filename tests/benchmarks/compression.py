@@ -26,6 +26,11 @@ CHUNK = 2**20
 
 FILTERS: dict[str, dict[str, Any]] = {
     "none": {},
+    "gzip 1, chunks as HDF5 guesses": {
+        "compression": "gzip",
+        "compression_opts": 1,
+        "chunks": True,
+    },
     "lzf": {"compression": "lzf"},
     "shuffle + lzf": {"compression": "lzf", "shuffle": True},
     "gzip 1": {"compression": "gzip", "compression_opts": 1},
@@ -87,9 +92,9 @@ def one_table(what: str, values: np.ndarray, repeat: int) -> list[str]:
             return Path(folder) / f"{name.replace('*', '').replace(' ', '')}.h5"
 
         def write(name: str, options: dict[str, Any]) -> None:
-            layout = {"chunks": (rows, *values.shape[1:])} if options else {}
+            layout = {"chunks": (rows, *values.shape[1:]), **options} if options else {}
             with h5py.File(path(name), "w") as file:
-                file.create_dataset("diffraction", data=values, **layout, **options)
+                file.create_dataset("diffraction", data=values, **layout)
             flush(path(name))
 
         def read(name: str, selected: Any = ()) -> None:

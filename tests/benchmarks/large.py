@@ -57,9 +57,13 @@ def opening(folder: Path, scale: int, repeat: int) -> list[str]:
         "ptyxr": lambda: opened(path), "xarray": lambda: netcdf(path), "h5py": lambda: bare(path),
     }  # fmt: skip
     large = max(257, 12_288 // scale)
-    for points, side in ((1000, 256), (100_000, 256), (1_000_000, 256), (1000, large)):
-        product(path, points // scale, side=side)
-        what = f"{points // scale:,} positions"
+    for points, side, plain in (
+        (1000, 256, True), (1000, 256, False), (1087, 256, False), (100_000, 256, True),
+        (100_000, 256, False), (1_000_000, 256, True), (1_000_000, 256, False),
+        (1087, large, False),
+    ):  # fmt: skip
+        product(path, points // scale, side=side, plain=plain)
+        what = f"{points // scale:,} positions, {'of Ptychodus' if plain else 'once NPZ'}"
         if side > 256:
             what += f", an object of {side * side * 8 / 1e9:.2g} GB"
         found = interleaved(openers, repeat)

@@ -57,13 +57,22 @@ def npz(path: Path, frames: int, *, kind: str = "noise", compressed: bool = Fals
     return path
 
 
-def product(path: Path, points: int, *, side: int = 256, frames: int = 0) -> Path:
-    """Write a product with an object of some side, and patterns for `frames` of the points."""
+def product(
+    path: Path, points: int, *, side: int = 256, frames: int = 0, plain: bool = False
+) -> Path:
+    """Write a product with an object of some side, and patterns for `frames` of the points.
+
+    One that is `plain` has what Ptychodus writes; others what comes of an NPZ: nominal positions
+    and pixel numbers too.
+    """
     members: dict[str, Any] = {**small_members(points), "diff3d": None}
     if side != 256:
         rng = np.random.default_rng(2)
         members["objectGuess"] = rng.random((side, 2 * side), "f4").view("c8")
     ds = ptyxr.from_rawdata(members, **SIZES)
+    if plain:
+        ds = ds.ptyxr.to("m").drop_vars(["nominal_position_x", "nominal_position_y"])
+        ds = ds.rename(scan_index="position_index").drop_encoding()
     ds.ptyxr.to_product(path, photon_energy="8 keV")
     if frames:
         with h5py.File(path, "r+") as file:
