@@ -14,7 +14,7 @@ from ptyxr.indexes import GridIndex
 from ptyxr.model import AXES, SCHEMA
 from ptyxr.storage.arrays import StoredArray, ViewArray, lazy
 from ptyxr.units import PIXEL, register_pint_accessor
-from ptyxr.variables import unit_variable
+from ptyxr.variables import send, unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -273,8 +273,10 @@ class Assembly:
             if size is not None and name not in self._coordinates:
                 self.axis(name, Grid((size - 1) / 2, 1.0, size, PIXEL))
 
-    def dataset(self, close: Callable[[], None] | None = None) -> Dataset:
-        """Return the dataset."""
+    def dataset(
+        self, close: Callable[[], None] | None = None, *, in_memory: bool = False
+    ) -> Dataset:
+        """Return the dataset; unless it is `in_memory`, for xarray to finish opening it."""
         order = list(SCHEMA)
         variables = {name: self._variables[name] for name in order if name in self._variables}
         coordinates: dict[Hashable, Variable] = {
@@ -292,6 +294,8 @@ class Assembly:
             ds.encoding[LEFT_OUT] = self.left_out
         if close is not None:
             ds.set_close(close)
+        if not in_memory:
+            send(ds.variables[name] for name in ds.coords if name not in ds.xindexes)
         return ds
 
 

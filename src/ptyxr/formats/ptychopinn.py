@@ -105,7 +105,7 @@ def from_rawdata(
         object_pixel_size=object_pixel_size,
         probe_pixel_size=probe_pixel_size,
         quantify=quantify,
-    ).dataset()
+    ).dataset(in_memory=True)
 
 
 def _pixel_numbers(value: Any, file: str, key: str) -> Any:
