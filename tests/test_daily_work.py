@@ -125,17 +125,18 @@ def test_datasets_in_pixels_and_in_metres_do_not_combine(ds):
 # Lost units: each function that touches the coordinate says so.
 
 USES = {
-    "position_x": ["quantify", "dequantify", "to_zarr", "to", "shift", "register", "nearest", "within",
-                   "index_positions", "fill_object", "to_product", "to_npz", "to_rawdata", "plot",
-                   "interp", "interp_like"],
-    "nominal_position_y": ["quantify", "dequantify", "to_zarr", "to", "shift", "to_product", "to_npz",
-                           "interp"],
-    "object_x": ["quantify", "dequantify", "to_zarr", "to", "shift", "register", "to_product", "to_npz",
-                 "to_rawdata", "plot", "interp", "interp_like", "object_extent"],
+    "position_x": ["quantify", "dequantify", "to_zarr", "to", "shift", "register", "nearest",
+                   "within", "index_positions", "fill_object", "to_product", "to_npz",
+                   "to_rawdata", "plot", "interp", "interp_like"],
+    "nominal_position_y": ["quantify", "dequantify", "to_zarr", "to", "shift", "to_product",
+                           "to_npz", "interp"],
+    "object_x": ["quantify", "dequantify", "to_zarr", "to", "shift", "register", "to_product",
+                 "to_npz", "to_rawdata", "plot", "interp", "interp_like", "object_extent"],
     "probe_y": ["quantify", "dequantify", "to_zarr", "to", "to_product", "plot"],
     "object_pixel_width": ["quantify", "dequantify", "to_zarr", "to", "to_product", "to_npz"],
     "photon_energy": ["quantify", "dequantify", "to_zarr", "to_product", "to_npz", "wavelength"],
-    "detector_object_distance": ["quantify", "dequantify", "to_zarr", "to_product", "detector_pixel_size"],
+    "detector_object_distance": ["quantify", "dequantify", "to_zarr", "to_product",
+                                 "detector_pixel_size"],
 }  # fmt: skip
 
 
