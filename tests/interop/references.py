@@ -34,7 +34,8 @@ def references(path: str) -> dict:
     }
     for name, where in large.items():
         array = json.loads(found[f"{where}/.zarray"])
-        frames, contiguous = array["shape"][0], array["chunks"] == array["shape"]
+        frames, plain_bytes = array["shape"][0], not (array["filters"] or array["compressor"])
+        contiguous = plain_bytes and array["chunks"] == array["shape"]
         lead = plain[name].ndim - len(array["shape"])  # axes that the file leaves out
         for key in ("shape", "chunks"):
             array[key] = [1] * lead + array[key]
