@@ -73,7 +73,7 @@ def product(
     if plain:
         ds = ds.ptyxr.to("m").drop_vars(["nominal_position_x", "nominal_position_y"])
         ds = ds.rename(scan_index="position_index").drop_encoding()
-    ds.ptyxr.to_product(path, photon_energy="8 keV")
+    ds.ptyxr.to_product(path, photon_energy="8 keV", tomography_angle="0 degree")
     if frames:
         with h5py.File(path, "r+") as file:
             made = file["raw_data"].create_dataset("diffraction", (points, SIDE, SIDE), "f4")
