@@ -125,17 +125,18 @@ def test_datasets_in_pixels_and_in_metres_do_not_combine(ds):
 # Lost units: each function that touches the coordinate says so.
 
 USES = {
-    "position_x": ["quantify", "dequantify", "to", "shift", "register", "nearest", "within",
-                   "index_positions", "fill_object", "to_product", "to_npz", "to_rawdata", "plot",
-                   "interp", "interp_like"],
-    "nominal_position_y": ["quantify", "dequantify", "to", "shift", "to_product", "to_npz",
-                           "interp"],
-    "object_x": ["quantify", "dequantify", "to", "shift", "register", "to_product", "to_npz",
-                 "to_rawdata", "plot", "interp", "interp_like", "object_extent"],
-    "probe_y": ["quantify", "dequantify", "to", "to_product", "plot"],
-    "object_pixel_width": ["quantify", "dequantify", "to", "to_product", "to_npz"],
-    "photon_energy": ["quantify", "dequantify", "to_product", "to_npz", "wavelength"],
-    "detector_object_distance": ["quantify", "dequantify", "to_product", "detector_pixel_size"],
+    "position_x": ["quantify", "dequantify", "to_zarr", "to", "shift", "register", "nearest",
+                   "within", "index_positions", "fill_object", "to_product", "to_npz",
+                   "to_rawdata", "plot", "interp", "interp_like"],
+    "nominal_position_y": ["quantify", "dequantify", "to_zarr", "to", "shift", "to_product",
+                           "to_npz", "interp"],
+    "object_x": ["quantify", "dequantify", "to_zarr", "to", "shift", "register", "to_product",
+                 "to_npz", "to_rawdata", "plot", "interp", "interp_like", "object_extent"],
+    "probe_y": ["quantify", "dequantify", "to_zarr", "to", "to_product", "plot"],
+    "object_pixel_width": ["quantify", "dequantify", "to_zarr", "to", "to_product", "to_npz"],
+    "photon_energy": ["quantify", "dequantify", "to_zarr", "to_product", "to_npz", "wavelength"],
+    "detector_object_distance": ["quantify", "dequantify", "to_zarr", "to_product",
+                                 "detector_pixel_size"],
 }  # fmt: skip
 
 
@@ -146,6 +147,7 @@ def call(ds, name, folder):
         "within": ("1 um", "1 um", "1 um"),
         "to_product": (folder / "a.h5",),
         "to_npz": (folder / "a.npz",),
+        "to_zarr": (folder / "a.zarr",),
     }.get(name, ())
     keywords = {"shift": {"x": "1 nm", "y": "1 nm"}, "interp": {"object_x": "1 um"}}.get(name, {})
     if name == "interp_like":

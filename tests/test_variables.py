@@ -161,6 +161,36 @@ def test_map_blocks_needs_plain_coordinates(ds):
     assert xr.map_blocks(lambda one: one, plain, template=plain).ptyxr.quantify().equals(ds)
 
 
+def test_opening_writes_no_numbers_into_errors(product, npz):
+    """pint does, where a Quantity is asked for what it has not: slow, up to 1000 numbers."""
+
+    def never(number):
+        raise AssertionError(number)
+
+    with np.printoptions(formatter={"float_kind": never}):
+        for path, engine in ((product, "ptychodus"), (npz, "ptychopinn")):
+            ds = xr.open_dataset(path, engine=engine)
+            assert isinstance(ds.position_x.variable._data, pint.Quantity)
+            ds = xr.open_dataset(path, engine=engine, chunks={})
+            assert isinstance(ds.position_x.variable._data, pint.Quantity)
+        for ds in xr.open_groups(product, engine="ptychodus").values():
+            assert isinstance(ds.position_x.variable._data, pint.Quantity)
+        tree = xr.open_datatree(product, engine="ptychodus")
+        assert isinstance(tree["raw_data"].position_x.variable._data, pint.Quantity)
+
+
+def test_what_an_engine_hands_over_is_a_quantity_to_whoever_asks(product):
+    opened = xr.backends.list_engines()["ptychodus"].open_dataset(product)
+    whole = xr.open_dataset(product, engine="ptychodus")
+    for made in (opened.copy, lambda: pickle.loads(pickle.dumps(opened.load()))):
+        assert made().position_x.attrs["units"] == "meter"
+        assert made().isel(position=3).position_x.data == whole.position_x[3].data
+        assert isinstance((made().position_x * 2).data, pint.Quantity)
+        assert made().ptyxr.to("um").position_x.pint.units == ptyxr.ureg.um
+        ptyxr.testing.assert_identical(made().ptyxr.dequantify(), whole.ptyxr.dequantify())
+        ptyxr.testing.assert_identical(made(), whole)
+
+
 @pytest.mark.parametrize("engine", ["h5netcdf", "zarr"])
 def test_kept_in_other_files(ds, tmp_path, engine):
     plain = ds.drop_vars(["object", "probe"]).ptyxr.dequantify()

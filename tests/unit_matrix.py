@@ -497,7 +497,7 @@ OPERATIONS: dict[str, list[Operation]] = {
                     "netcdf4",
                     "netCDF4 takes no Quantity; `ds.ptyxr.dequantify()` first",
                 ),
-                ("to_zarr", "zarr", "Zarr takes no Quantity; `ds.ptyxr.dequantify()` first"),
+                ("to_zarr", "zarr", "Zarr takes no Quantity; `ds.ptyxr.to_zarr()` does"),
             )
         ),
         *(

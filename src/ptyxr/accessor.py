@@ -9,6 +9,7 @@ import xarray as xr
 from ptyxr import frame, placement
 from ptyxr.coordinates import dequantify, quantify, through_dataset
 from ptyxr.errors import FormatError, MissingDataError
+from ptyxr.model import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +55,11 @@ class PtyxrDatasetAccessor:
     @property
     def _ds(self) -> xr.Dataset:
         _refuse_netcdf(self._obj)
-        return self._obj
+        if KEPT not in self._obj.attrs:
+            return self._obj
+        from ptyxr.exchange import unpacked
+
+        return unpacked(self._obj)
 
     def _product(self, what: str) -> xr.Dataset:
         """Return the one product that something is of; of a series, without what pads it."""
@@ -69,7 +74,8 @@ class PtyxrDatasetAccessor:
         """Return the dataset with coordinates as pint Quantities and pixel axes as grids.
 
         Units come from ``units`` attributes, or from dask arrays of Quantities; data are not
-        touched. What is quantified already stays as it is.
+        touched. What is quantified already stays as it is. Of a dataset that `to_zarr` or
+        ``dequantify(for_storage=True)`` made plain, all comes back as it was.
 
         Raises
         ------
@@ -79,17 +85,37 @@ class PtyxrDatasetAccessor:
         """
         return quantify(self._ds)
 
-    def dequantify(self) -> xr.Dataset:
+    def dequantify(self, *, for_storage: bool = False) -> xr.Dataset:
         """Return the dataset as plain numbers, units in ``units`` attributes, for other libraries.
 
         Coordinates, and data variables that are Quantities.
+
+        Parameters
+        ----------
+        for_storage : bool, default: False
+            Whether what a file of another format would lose is put into attributes and coordinates
+            too, for `quantify` to restore: the exact grids of axes, the pixel numbers that
+            positions came with, ranks and dtypes of the file that was opened.
 
         Raises
         ------
         UnitError
             If a coordinate of the data model has lost its unit, or has one that ptyxr refuses.
+
+        Examples
+        --------
+        >>> import ptyxr
+        >>> raw = ptyxr.from_rawdata(ptyxr.tutorial.simulate_scan(positions=9))
+        >>> raw.ptyxr.dequantify().position_x.attrs["units"]
+        'pixel'
+        >>> plain = raw.ptyxr.dequantify(for_storage=True)
+        >>> ptyxr.testing.assert_identical(plain.ptyxr.quantify(), raw)
         """
-        return dequantify(self._ds)
+        if not for_storage:
+            return dequantify(self._ds)
+        from ptyxr.exchange import packed
+
+        return packed(self._ds)
 
     # The frame
 
@@ -450,7 +476,8 @@ class PtyxrDatasetAccessor:
             Replace an existing file, or refuse to.
         encoding : mapping of str to mapping, optional
             By variable, as xarray's writers take it: ``dtype``, ``chunksizes``, ``compression``,
-            ``compression_opts``, ``shuffle``.
+            ``compression_opts``, ``shuffle``. Nothing is compressed unless asked for; patterns are
+            then in chunks of whole ones, of 1 MiB.
         include_diffraction : bool, default: True
             Whether patterns go into ``/raw_data``.
         object_center : pair, optional
@@ -565,6 +592,43 @@ class PtyxrDatasetAccessor:
         return to_rawdata(
             self._product("to_rawdata()"), origin=origin, measurement=measurement, probe=probe
         )
+
+    def to_zarr(self, store: object = None, **kwargs: Any) -> Any:
+        """Write a Zarr store, from which ``xr.open_zarr(store).ptyxr.quantify()`` is the same.
+
+        Units are ``units`` attributes, which every reader of Zarr sees; nothing is lost by it, not
+        even the pixel numbers of a PtychoPINN dataset. Arrays larger than 16 MiB go through memory
+        in blocks if dask is installed, which are the chunks of the store too.
+
+        Parameters
+        ----------
+        store : str, path-like, mapping or zarr store, optional
+            Where to, as ``xarray.Dataset.to_zarr`` takes it.
+        **kwargs
+            What ``xarray.Dataset.to_zarr`` takes: ``mode``, ``group``, ``encoding``, ``compute``,
+            ``zarr_format``, ``append_dim``, ``region``, …
+
+        Returns
+        -------
+        xarray.backends.ZarrStore or dask.delayed.Delayed
+            As xarray does: what was written, or what writes it.
+
+        Raises
+        ------
+        UnitError
+            If a coordinate of the data model has lost its unit, or has one that ptyxr refuses.
+
+        Examples
+        --------
+        >>> import xarray as xr, ptyxr
+        >>> ds = ptyxr.open_dataset(getfixture("product"))
+        >>> store = getfixture("tmp_path") / "scan.zarr"
+        >>> _ = ds.ptyxr.to_zarr(store)
+        >>> ptyxr.testing.assert_identical(xr.open_zarr(store).ptyxr.quantify(), ds)
+        """
+        from ptyxr.exchange import to_zarr
+
+        return to_zarr(self._ds, store, **kwargs)
 
     def validate(self) -> Report:
         """Return a report on the dataset: everything that is wrong with it, at once."""

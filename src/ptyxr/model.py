@@ -9,6 +9,7 @@ from typing import Final, Literal
 __all__ = [
     "AXES",
     "CENTERS",
+    "KEPT",
     "PARTS",
     "POSITIONS",
     "SCHEMA",
@@ -20,6 +21,10 @@ __all__ = [
 
 #: Axes align, and labels are found, within this part of a pixel.
 TOLERANCE: Final = 1e-6
+
+#: Attribute of a dataset as other formats store it: text in JSON, what it knows beyond numbers and
+#: units.
+KEPT: Final = "ptyxr_kept"
 
 Role = Literal["variable", "coordinate", "scalar", "attribute"]
 

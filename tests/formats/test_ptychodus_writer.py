@@ -222,6 +222,22 @@ def test_encoding(product, tmp_path):
     assert not (tmp_path / "q.h5").exists()
 
 
+def test_compressed_patterns_are_in_whole_chunks(product, tmp_path):
+    """HDF5's own guess would cut each of them into pieces."""
+    ds = opened(product)
+    many = ds.isel(position=np.arange(400) % 40)
+    for one, chunks in ((ds, (40, 32, 32)), (many, (256, 32, 32))):
+        path = one.ptyxr.to_product(
+            tmp_path / "p.h5", encoding={"diffraction": {"compression": "gzip"}}
+        )
+        with h5py.File(path) as file:
+            assert file["raw_data/diffraction"].chunks == chunks
+        np.testing.assert_array_equal(opened(path).diffraction, one.diffraction)
+    path = ds.ptyxr.to_product(tmp_path / "p.h5", encoding={"diffraction": {"shuffle": False}})
+    with h5py.File(path) as file:
+        assert file["raw_data/diffraction"].chunks is None
+
+
 # Arguments
 
 

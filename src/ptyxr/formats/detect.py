@@ -12,6 +12,7 @@ import xarray as xr
 from ptyxr.errors import FormatError, listed
 from ptyxr.formats.assembly import DECODERS
 from ptyxr.formats.ptychodus_diffraction import pair_patterns
+from ptyxr.model import KEPT
 from ptyxr.storage.files import check_source, first_bytes, is_path, source_name
 from ptyxr.storage.hdf5 import HDF5File, is_hdf5
 from ptyxr.storage.npz import NpzFile, is_zip
@@ -69,6 +70,8 @@ _NPZ: Final[tuple[tuple[frozenset[str], Kind], ...]] = tuple(
 )  # fmt: skip
 #: Which the user need not know of: the file, and what the engines accept to please xarray.
 _WITHOUT_EFFECT: Final = frozenset({"filename_or_obj", *DECODERS})
+#: Which a Zarr store has in its root.
+_ZARR: Final = frozenset({".zgroup", ".zattrs", "zarr.json"})
 _EMPTY: Final = "What was to be written did not get that far: write it again"
 
 
@@ -160,7 +163,7 @@ def _files_in(folder: str) -> str:
     """Say which files in a folder may be meant."""
     with os.scandir(folder) as entries:
         names = sorted(one.name for one in entries)
-    if {".zgroup", ".zattrs", "zarr.json"} & {*names}:
+    if _ZARR & {*names}:
         return "It is a Zarr store: open it with xr.open_zarr(path).ptyxr.quantify()"
     files = [one for one in names if one.lower().endswith((".h5", ".hdf5", ".npz"))]
     return (
@@ -203,6 +206,22 @@ def _by_names(
 
 def _with_names(what: str, names: set[str]) -> str:
     return f"{what} ({listed(repr(name) for name in sorted(names) if '/' not in name)})"
+
+
+def _stored(source: Any, *, quantify: bool = True, **kwargs: Any) -> Dataset | None:
+    """Return the dataset of a Zarr store that ``to_zarr`` wrote; of anything else None."""
+    if not (is_path(source) and _is_zarr(source_name(source))):
+        return None
+    ds = xr.open_dataset(source, engine="zarr", **kwargs)
+    if KEPT not in ds.attrs:
+        ds.close()
+        return None
+    restored: Dataset = ds.ptyxr.quantify() if quantify else ds.ptyxr.dequantify()
+    return restored
+
+
+def _is_zarr(path: str) -> bool:
+    return any(os.path.isfile(os.path.join(path, name)) for name in _ZARR)  # noqa: PTH113, PTH118
 
 
 def _check_options(engine: str, options: dict[str, Any]) -> None:
@@ -254,7 +273,8 @@ def open_dataset(
     Parameters
     ----------
     source : str, path-like, bytes or binary file object
-        A Ptychodus product, its diffraction or training file, or a PtychoPINN dataset.
+        A Ptychodus product, its diffraction or training file, or a PtychoPINN dataset; or the
+        folder of a Zarr store that ``ds.ptyxr.to_zarr`` wrote.
     diffraction : str, path-like, bytes or binary file object, optional
         Ptychodus's file of patterns that belongs to a product: they are paired with the scan points
         by ``position_index``, by value, and left in the file until used. Points without a pattern
@@ -290,6 +310,8 @@ def open_dataset(
     >>> ptyxr.open_dataset(path).attrs["source_format"]
     'ptychodus'
     """
+    if diffraction is None and (stored := _stored(source, **kwargs)) is not None:
+        return stored
     engine = find_engine(source)
     _check_options(engine, kwargs)
     own = xr.backends.list_engines()[engine].open_dataset_parameters or ()

@@ -41,6 +41,9 @@ __all__ = [
     "plan_the_rest",
 ]
 
+#: Bytes of a chunk of patterns that are compressed: what HDF5 keeps of a dataset in memory.
+_CHUNK: Final = 2**20
+
 #: HDF5 keeps attributes up to 64 KiB in the header of their dataset, with a header of their own.
 ATTRIBUTE_BYTES: Final = 64_000
 
@@ -322,6 +325,10 @@ def plan_raw_data(
         given = encoding.pop("diffraction", {})
         planned = plan.array(f"{RAW_DATA}/diffraction", variable, given.get("dtype"))
         planned.options = storage_options("diffraction", given)
+        if any(planned.options.values()) and "chunks" not in planned.options and variable.size:
+            # HDF5's own guess cuts each pattern into many pieces, and reads all for one pattern.
+            rows = max(1, _CHUNK // (variable.nbytes // variable.shape[0]))
+            planned.options["chunks"] = (rows, *variable.shape[1:])
         planned.attrs = {
             "axis_canonical": "NHW",
             "original_axis_order": str(variable.attrs.get("original_axis_order", "NHW")),
@@ -350,5 +357,6 @@ def plan_the_rest(
     if left:
         warn(
             f"a product has no place for {listed(map(repr, left))}; they are left out. "
-            "ds.ptyxr.dequantify().to_netcdf(...) and .to_zarr(...) keep everything.",
+            "ds.ptyxr.to_zarr(...) keeps everything, and for netCDF "
+            "ds.ptyxr.dequantify(for_storage=True).to_netcdf(...).",
         )
