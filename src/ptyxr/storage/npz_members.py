@@ -154,8 +154,12 @@ class NpzArray(StoredArray):
         self._header = header
         self.shape = shape
         self.dtype = dtype
-        self.stored_bytes = info.compress_size
         self.origin = (source.name, info.filename.removesuffix(".npy"))
+
+    @property
+    def stored_bytes(self) -> int:
+        """How long it is in the file, compressed or not."""
+        return self._info.compress_size
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         if 0 in self.shape or not self.dtype.itemsize:

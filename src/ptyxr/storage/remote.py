@@ -1,0 +1,469 @@
+"""Files on a network, by fsspec: ranges of bytes, in few requests, and what goes wrong with them.
+
+What is small and scattered, as the metadata of HDF5 and NPZ are, is read in blocks that are kept;
+what is large is read as it is asked for, and not kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ptyxr.errors import (
+    ChangedFileError,
+    MissingDependencyError,
+    MissingFileError,
+    PtyxrError,
+    RemoteError,
+)
+from ptyxr.storage.urls import hide_secrets, is_url, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["RemoteFile"]
+
+#: One request takes as long as some 100 kB to 1 MB do; more is more than a few objects' headers.
+BLOCK: Final = 64 * 2**10
+_BLOCKS: Final = 64  # that are kept of a file: 4 MB
+#: From this length on, what is asked for is read as it is: a frame of 64 x 64 pixels.
+DIRECT: Final = 16 * 2**10
+#: At most so much is asked for at once.
+_PIECE: Final = 32 * 2**20
+#: What people give to say how a file is buffered by fsspec, which then does it.
+_BUFFERING: Final = ("cache_type", "block_size", "cache_options")
+#: What tells a file from one that took its place, in the words of the file systems.
+_TELLING: Final = (
+    "ETag", "etag", "md5Hash", "generation", "version_id", "VersionId",
+    "LastModified", "last_modified", "Last-Modified", "mtime", "modified", "updated", "created",
+)  # fmt: skip
+_MISSING: Final = (404, 410)
+_FORBIDDEN: Final = (401, 403, 407)
+_CHANGED: Final = 412
+_REMEDY: Final = "Try again; where it goes on, look at the address, and at the network"
+
+
+class _State(NamedTuple):
+    """How long a file is, and what tells it from another one."""
+
+    size: int
+    mark: str
+
+
+class _Remote:
+    """A file on a network: one for all that read it, in whichever thread."""
+
+    def __init__(self, url: str, options: dict[str, Any], expected: _State | None = None) -> None:
+        self.url = url
+        self.options = options
+        self.name = shown(url)
+        self.state = expected
+        self._connected = False
+        self._lock = threading.RLock()
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._idle: list[Any] = []  # files of fsspec that nobody uses now
+        self._fs: Any = None
+        self._path = ""
+        self._how: dict[str, Any] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_Remote, (self.url, self.options, self.state))
+
+    # --- connecting -------------------------------------------------------------------------------
+
+    def connect(self) -> _State:
+        """Ask for the file, once; in another process or later it must be the same."""
+        with self._lock:
+            if not self._connected:
+                expected = self.state
+                try:
+                    state = self._connect()
+                except Exception as error:  # noqa: BLE001  (file systems raise anything)
+                    # The cause is not shown: addresses and headers in it can be secret.
+                    raise self._sentence(error) from None
+                if expected is not None and expected != state:
+                    raise ChangedFileError(self.name)
+                self.state = state
+                self._connected = True
+            if self.state is None:
+                raise AssertionError("unreachable")
+            return self.state
+
+    def _connect(self) -> _State:
+        try:
+            from fsspec.asyn import AsyncFileSystem
+            from fsspec.core import url_to_fs
+        except ImportError:
+            raise MissingDependencyError(
+                "files on a network are read by fsspec, which is not installed",
+                file=self.name,
+                remedy="pip install 'ptyxr[remote]'",
+            ) from None
+        options = {key: value for key, value in self.options.items() if key not in _BUFFERING}
+        self._how = {key: value for key, value in self.options.items() if key in _BUFFERING}
+        self._fs, self._path = url_to_fs(self.url, **options)
+        self._shared = not isinstance(self._fs, AsyncFileSystem)
+        if _is_http(self._fs):
+            state, headers, first = _ask_http(self._fs, self._path)
+            self._how |= {"size": state.size, "headers": headers}
+            self._keep(0, first)
+            return state
+        info = self._fs.info(self._path)
+        if info.get("type") == "directory":
+            raise IsADirectoryError(self.name)
+        if info.get("size") is None:
+            raise RemoteError(
+                "the server does not say how long the file is",
+                file=self.name,
+                remedy=self._whole(),
+            )
+        if not self._shared:
+            self._how["size"] = info["size"]
+        self._info = info
+        mark = next((f"{key} {info[key]}" for key in _TELLING if info.get(key)), "")
+        return _State(int(info["size"]), mark)
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def read(self, start: int, view: memoryview) -> int:
+        """Fill a buffer from a place on, as far as the file goes; return how much that is."""
+        size = self.connect().size
+        count = max(0, min(len(view), size - start))
+        view = view[:count]
+        if count < DIRECT:
+            for number, data in self._wanted(start, count, size):
+                low = max(number * BLOCK, start)
+                piece = data[low - number * BLOCK : start + count - number * BLOCK]
+                view[low - start : low - start + len(piece)] = piece
+            return count
+        for place in range(0, count, _PIECE):
+            stop = min(place + _PIECE, count)
+            view[place:stop] = self._fetch(start + place, start + stop)
+        return count
+
+    def _wanted(self, start: int, count: int, size: int) -> Iterator[tuple[int, bytes]]:
+        """Give blocks by number, those that are missing in one request."""
+        if not count:
+            return
+        numbers = range(start // BLOCK, (start + count - 1) // BLOCK + 1)
+        with self._lock:
+            known = {number: self._blocks.get(number) for number in numbers}
+            for number, data in known.items():
+                if data is not None:
+                    self._blocks.move_to_end(number)
+        missing = [number for number, data in known.items() if data is None]
+        if missing:
+            low, high = missing[0] * BLOCK, min((missing[-1] + 1) * BLOCK, size)
+            known |= self._keep(low, self._fetch(low, high))
+        for number in numbers:
+            yield number, known[number] or b""
+
+    def _keep(self, start: int, data: bytes) -> dict[int, bytes]:
+        new = {
+            (start + place) // BLOCK: data[place : place + BLOCK]
+            for place in range(0, len(data), BLOCK)
+        }
+        with self._lock:
+            self._blocks.update(new)
+            while len(self._blocks) > _BLOCKS:
+                self._blocks.popitem(last=False)
+        return new
+
+    def _fetch(self, start: int, stop: int) -> bytes:
+        """Read a range in one request."""
+        try:
+            with self._file() as file:
+                file.seek(start)
+                data = bytes(file.read(stop - start))
+        except Exception as error:  # noqa: BLE001  (file systems raise anything)
+            raise self._sentence(error) from None
+        if len(data) < stop - start:
+            raise RemoteError(
+                "the server gave less than it was asked for",
+                file=self.name,
+                found=f"{len(data)} bytes",
+                expected=f"{stop - start} bytes from {start} on",
+                remedy=_REMEDY,
+            )
+        return data
+
+    @contextlib.contextmanager
+    def _file(self) -> Iterator[Any]:
+        """Give a file of fsspec to one thread at a time; such as share one position, only one."""
+        with self._lock if self._shared else contextlib.nullcontext():
+            try:
+                file = self._idle.pop()
+            except IndexError:
+                file = self._fs.open(self._path, "rb", **{"cache_type": "none", **self._how})
+                if "size" in self._how and hasattr(file, "details") and not _is_http(self._fs):
+                    file.details = self._info  # or it would ask for them once more
+            yield file
+            self._idle.append(file)
+
+    # --- errors -----------------------------------------------------------------------------------
+
+    def _sentence(self, error: BaseException) -> PtyxrError:
+        """Say what went wrong, without what may be secret."""
+        if isinstance(error, PtyxrError):
+            return error
+        chain = list(_chain(error))
+        status = next((one.status for one in chain if isinstance(_status(one), int)), None)
+        names = {kind.__name__ for one in chain for kind in type(one).__mro__}
+        told = hide_secrets(str(error) or type(error).__name__, [self.options, _secrets(self.url)])
+        code = told if status is None else f"HTTP status {status}"
+        if "ImportError" in names:
+            return MissingDependencyError(
+                "a package is missing that reads such addresses",
+                file=self.name,
+                found=told,
+                remedy="Install it, or pip install 'ptyxr[remote]' for http and https",
+            )
+        if status in _FORBIDDEN or "PermissionError" in names:
+            return RemoteError(
+                "the file may not be read",
+                file=self.name,
+                found=code,
+                remedy="Give what the server asks for in storage_options; the signature of an "
+                "address may have run out",
+            )
+        if status == _CHANGED or "FileExpired" in names:
+            return ChangedFileError(self.name)
+        if status in _MISSING or (status is None and "FileNotFoundError" in names):
+            return MissingFileError(
+                "there is no such file", file=self.name, remedy="Look at the address"
+            )
+        if "NoCredentialsError" in names:
+            return RemoteError(
+                "the file may not be read without a key",
+                file=self.name,
+                remedy="storage_options={'anon': True} reads what is public; else give 'key' and "
+                "'secret', or a profile",
+            )
+        if "range requests" in told:
+            return RemoteError(
+                "the server gives the file only whole", file=self.name, remedy=self._whole()
+            )
+        if "IsADirectoryError" in names:
+            return RemoteError(
+                "this is a folder", file=self.name, remedy="Give the address of one file in it"
+            )
+        if names & {"ClientConnectorError", "ConnectionError", "gaierror", "TimeoutError",
+                    "EndpointConnectionError", "ConnectTimeoutError"}:  # fmt: skip
+            return RemoteError(
+                "the server cannot be reached", file=self.name, found=code, remedy=_REMEDY
+            )
+        if "ValueError" in names and "rotocol" in told:
+            return RemoteError(
+                "such addresses are not known to fsspec",
+                file=self.name,
+                found=told,
+                remedy="Install the package that knows them",
+            )
+        if "TypeError" in names and not self._connected:
+            return RemoteError(
+                "storage_options are not as the file system takes them",
+                file=self.name,
+                found=told,
+            )
+        return RemoteError("the file cannot be read", file=self.name, found=code, remedy=_REMEDY)
+
+    def _whole(self) -> str:
+        return f"'simplecache::{self.name}' reads it whole, once, into a temporary file"
+
+
+class RemoteFile(io.RawIOBase):
+    """A file on a network as a binary file object, which pickles as its address.
+
+    Parameters
+    ----------
+    url : str
+        The address, as fsspec takes it.
+    options : mapping, optional
+        ``storage_options`` of fsspec. With ``cache_type``, ``block_size`` or ``cache_options``,
+        fsspec buffers in place of this.
+
+    Attributes
+    ----------
+    name, path : str
+        The address without what may be secret.
+    failure : PtyxrError or None
+        What went wrong last: those who look inside take any error for a damaged file.
+
+    Raises
+    ------
+    MissingFileError, RemoteError, MissingDependencyError
+        On first use, if it cannot be read.
+    """
+
+    def __init__(self, url: str | _Remote, options: Mapping[str, Any] | None = None) -> None:
+        self._remote = url if isinstance(url, _Remote) else _Remote(url, dict(options or {}))
+        self._place = 0
+        self.name = self.path = self._remote.name
+        self.failure: PtyxrError | None = None
+
+    def open(self) -> RemoteFile:
+        """Return another one on the same file, with a position of its own."""
+        return RemoteFile(self._remote)
+
+    def connect(self) -> None:
+        """Ask the server for the file, if that was not done yet."""
+        self._remote.connect()
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[RemoteFile]:
+        """Give another one on the same file; what went wrong with it is raised in the end."""
+        file = self.open()
+        with file.failing():
+            yield file
+
+    @contextlib.contextmanager
+    def failing(self) -> Iterator[None]:
+        """Raise what goes wrong meanwhile, whatever others take it for."""
+        self.failure = None
+        try:
+            yield
+        finally:
+            if self.failure is not None:
+                raise self.failure from None
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell that it can be read from any place."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position; nothing is read."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place}
+        place = offset + (start[whence] if whence in start else self._size())
+        if place < 0:
+            raise ValueError(f"a negative position: {place}")
+        self._place = place
+        return place
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer, as far as the file goes."""
+        view = memoryview(buffer).cast("B")
+        try:
+            count = self._remote.read(self._place, view)
+        except PtyxrError as error:
+            self.failure = error
+            raise
+        self._place += count
+        return count
+
+    def readall(self) -> bytes:
+        """Return what is left."""
+        return self.read(max(0, self._size() - self._place)) or b""
+
+    def _size(self) -> int:
+        try:
+            return self._remote.connect().size
+        except PtyxrError as error:
+            self.failure = error
+            raise
+
+    def __repr__(self) -> str:
+        return f"<RemoteFile {self.name!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (RemoteFile, (self._remote,))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RemoteFile) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key()[0])
+
+    def _key(self) -> tuple[Any, ...]:
+        return (self._remote.url, self._remote.options, self._remote.state)
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        return self._key()
+
+
+# --- http -----------------------------------------------------------------------------------------
+
+
+def _is_http(fs: Any) -> bool:
+    return type(fs).__module__ == "fsspec.implementations.http"
+
+
+def _ask_http(fs: Any, url: str) -> tuple[_State, dict[str, str], bytes]:
+    """Ask for the first block of a file; the answer says how long it is, and which one.
+
+    fsspec would ask by HEAD, which addresses that are signed for GET refuse, and by GET for the
+    whole file then.
+
+    Returns
+    -------
+    (state, headers, data)
+        Length and mark, what to send with every further request, and the first bytes.
+    """
+    from fsspec.asyn import sync
+
+    answer: tuple[_State, dict[str, str], bytes] = sync(fs.loop, _ask, fs, url)
+    return answer
+
+
+async def _ask(fs: Any, url: str) -> tuple[_State, dict[str, str], bytes]:
+    session = await fs.set_session()
+    how = dict(fs.kwargs)
+    # What is packed on the way has no ranges.
+    always = {**how.pop("headers", {}), "Accept-Encoding": "identity"}
+    headers = {**always, "Range": f"bytes=0-{BLOCK - 1}"}
+    async with await session.get(fs.encode_url(url), headers=headers, **how) as answer:
+        _, _, length = answer.headers.get("Content-Range", "").rpartition("/")
+        if answer.status == 416 and length == "0":
+            return _State(0, ""), always, b""
+        answer.raise_for_status()
+        if answer.status != 206:  # all of it, in which a small file is complete
+            length = answer.headers.get("Content-Length", "")
+        if not length.isdecimal() or (answer.status != 206 and int(length) > BLOCK):
+            raise ValueError("no range requests")
+        data = await answer.read()
+    tag, changed = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+    # By a weak tag nothing can be asked for.
+    if tag and not tag.startswith("W/"):
+        always["If-Match"] = tag
+    elif changed:
+        always["If-Unmodified-Since"] = changed
+    return _State(int(length), tag or changed), always, data
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+def _chain(error: BaseException | None) -> Iterator[Any]:
+    for _ in range(10):
+        if error is None:
+            return
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _status(error: Any) -> Any:
+    return getattr(error, "status", None)
+
+
+def _secrets(url: str) -> list[str]:
+    """Return the parts of an address that are not shown."""
+    from urllib.parse import parse_qsl, urlsplit
+
+    found: list[str] = []
+    for part in url.split("::"):
+        if is_url(part):
+            split = urlsplit(part)
+            found += [split.username or "", split.password or "", split.query]
+            found += [value for _, value in parse_qsl(split.query)]
+    return found
