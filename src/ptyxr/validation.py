@@ -327,11 +327,11 @@ def validate_file(
         One error where there is no such file, or none that can be recognised.
     """
     findings = Findings(source_name(path))
-    if is_url(path):
-        path = located(path, storage_options)
-    if is_url(source):
-        source = located(source, storage_options)
     try:
+        if is_url(path) or (storage_options and not is_url(source)):
+            path = located(path, storage_options)
+        if is_url(source):
+            source = located(source, storage_options)
         check = _recognise(path).check
         if check is None:
             raise FormatError("such files cannot be validated")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from xarray.core import indexing
 
 from ptyxr.errors import InvalidDataError, PtyxrError
 from ptyxr.storage.files import clean_text, first_bytes, kept_position
+from ptyxr.storage.flat import read_flat
 from ptyxr.storage.groups import Member, StoredGroup
 from ptyxr.storage.hdf5_attributes import read_attributes
 from ptyxr.storage.hdf5_chunks import read_chunked
@@ -17,6 +18,7 @@ from ptyxr.storage.hdf5_handles import HDF5_ERRORS, Handle
 from ptyxr.storage.hdf5_outside import check_data, check_way
 from ptyxr.storage.hdf5_text import HeapGuard
 from ptyxr.storage.hdf5_trees import TreeGuard
+from ptyxr.storage.remote import RemoteFile
 from ptyxr.storage.sources import shown_address
 
 if TYPE_CHECKING:
@@ -223,6 +225,18 @@ class Closer:
         )
 
 
+def _flat_start(dataset: h5py.Dataset, dtype: np.dtype[Any]) -> int | None:
+    """Return where the numbers of a dataset lie as numpy has them, or None where they do not."""
+    import h5py
+
+    plain = dtype.kind in "fiuc" and not (dataset.chunks or dataset.is_virtual or dataset.external)
+    if not plain or h5py.h5t.py_create(dtype) != dataset.id.get_type():
+        return None
+    start = dataset.id.get_offset()
+    stored = dataset.id.get_storage_size()
+    return None if start is None or stored < dataset.size * dtype.itemsize else int(start)
+
+
 def _close_nothing() -> None:
     """Do nothing: in another process there is no file object to close."""
 
@@ -254,6 +268,8 @@ class HDF5Array(Member):
         self.dtype = dataset.dtype
         self.encoding: dict[str, Any] = {}
         self._checked = False
+        #: Where the numbers begin in a file on a network, as far as they are read from there.
+        self._start: int | None = None
         self._has_checksums = dataset.chunks is not None
         if dataset.chunks is not None:
             self.encoding["chunksizes"] = dataset.chunks
@@ -275,19 +291,27 @@ class HDF5Array(Member):
             return int(self._file.handle.acquire()[self._path].id.get_storage_size())
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
-        with self._file.handle.held():
-            try:
-                dataset = self._file.handle.acquire()[self._path]
-                self._check(dataset)
-                return read_chunked(dataset, key)
-            except PtyxrError:
-                raise
-            # A file object that was closed raises ValueError.
-            except HDF5_ERRORS as error:
-                name, where = self.origin
-                raise InvalidDataError(
-                    "the data cannot be read", file=name, key=where, found=str(error)
-                ) from error
+        handle = self._file.handle
+        try:
+            if self._start is None:
+                with handle.held():
+                    dataset = handle.acquire()[self._path]
+                    self._check(dataset)
+                    if isinstance(handle.place, RemoteFile):
+                        self._start = _flat_start(dataset, self.dtype)
+                    if self._start is None:
+                        return read_chunked(dataset, key)
+            # HDF5 would ask for each row of a part by itself, one after the other.
+            with handle.place.opened() as file:
+                return read_flat(cast("IO[bytes]", file), self._start, self.shape, self.dtype, key)
+        except PtyxrError:
+            raise
+        # A file object that was closed raises ValueError.
+        except (*HDF5_ERRORS, EOFError) as error:
+            name, where = self.origin
+            raise InvalidDataError(
+                "the data cannot be read", file=name, key=where, found=str(error)
+            ) from error
 
     def _check(self, dataset: h5py.Dataset) -> None:
         """Refuse what HDF5 could not read without a crash, or in finite time."""

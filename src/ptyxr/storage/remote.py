@@ -11,6 +11,7 @@ import io
 import os
 import threading
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ptyxr.errors import (
@@ -23,15 +24,17 @@ from ptyxr.errors import (
 from ptyxr.storage.urls import hide_secrets, is_url, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["RemoteFile"]
 
-#: One request takes as long as some 100 kB to 1 MB do; more is more than a few objects' headers.
-BLOCK: Final = 64 * 2**10
-_BLOCKS: Final = 64  # that are kept of a file: 4 MB
+#: What describes a file stands at its beginning, and in some places of a few kB each.
+_FIRST: Final = 64 * 2**10
+BLOCK: Final = 32 * 2**10
+_BLOCKS: Final = 128  # that are kept of a file: 4 MB
 #: From this length on, what is asked for is read as it is: a frame of 64 x 64 pixels.
 DIRECT: Final = 16 * 2**10
+_AT_ONCE: Final = 16  # requests
 #: At most so much is asked for at once.
 _PIECE: Final = 32 * 2**20
 #: What people give to say how a file is buffered by fsspec, which then does it.
@@ -41,6 +44,9 @@ _TELLING: Final = (
     "ETag", "etag", "md5Hash", "generation", "version_id", "VersionId",
     "LastModified", "last_modified", "Last-Modified", "mtime", "modified", "updated", "created",
 )  # fmt: skip
+_CACHED: Final = "fsspec.implementations.cached"
+_HTTP: Final = "fsspec.implementations.http"
+_MEMORY: Final = "fsspec.implementations.memory"
 _MISSING: Final = (404, 410)
 _FORBIDDEN: Final = (401, 403, 407)
 _CHANGED: Final = 412
@@ -62,21 +68,28 @@ class _Remote:
         self.options = options
         self.name = shown(url)
         self.state = expected
-        self._connected = False
-        self._lock = threading.RLock()
+        self._forget()
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
-        self._idle: list[Any] = []  # files of fsspec that nobody uses now
-        self._fs: Any = None
-        self._path = ""
-        self._how: dict[str, Any] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_Remote, (self.url, self.options, self.state))
+
+    def _forget(self) -> None:
+        """Begin anew, as in a process that was forked: neither locks nor connections go along."""
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+        self._connected = False
+        self._fs: Any = None
+        self._path = ""
+        self._file: Any = None  # of fsspec
+        self._parallel = False  # whether several threads may read of it at once
 
     # --- connecting -------------------------------------------------------------------------------
 
     def connect(self) -> _State:
         """Ask for the file, once; in another process or later it must be the same."""
+        if self._process != os.getpid():
+            self._forget()
         with self._lock:
             if not self._connected:
                 expected = self.state
@@ -104,15 +117,28 @@ class _Remote:
                 remedy="pip install 'ptyxr[remote]'",
             ) from None
         options = {key: value for key, value in self.options.items() if key not in _BUFFERING}
-        self._how = {key: value for key, value in self.options.items() if key in _BUFFERING}
-        self._fs, self._path = url_to_fs(self.url, **options)
-        self._shared = not isinstance(self._fs, AsyncFileSystem)
-        if _is_http(self._fs):
-            state, headers, first = _ask_http(self._fs, self._path)
-            self._how |= {"size": state.size, "headers": headers}
+        how = {key: value for key, value in self.options.items() if key in _BUFFERING}
+        fs, path = self._fs, self._path = url_to_fs(self.url, **options)
+        if type(fs).__module__ == _MEMORY:
+            return self._described(fs.info(path))
+        self._parallel = isinstance(fs, AsyncFileSystem) and not how
+        if type(fs).__module__ != _CACHED:
+            how.setdefault("cache_type", "none")
+        if type(fs).__module__ == _HTTP:
+            state, headers, first = _ask_http(fs, path)
+            self._file = fs.open(path, "rb", size=state.size, headers=headers, **how)
             self._keep(0, first)
             return state
-        info = self._fs.info(self._path)
+        if not isinstance(fs, AsyncFileSystem):
+            self._file = fs.open(path, "rb", **how)
+            return self._described(_info(fs, path))
+        # What a listing once said may be old.
+        fs.invalidate_cache(path)
+        # To open it is to ask for it; s3fs has the server compare each range with what it was told.
+        self._file = fs.open(path, "rb", **how)
+        return self._described(self._file.details)
+
+    def _described(self, info: dict[str, Any]) -> _State:
         if info.get("type") == "directory":
             raise IsADirectoryError(self.name)
         if info.get("size") is None:
@@ -121,20 +147,17 @@ class _Remote:
                 file=self.name,
                 remedy=self._whole(),
             )
-        if not self._shared:
-            self._how["size"] = info["size"]
-        self._info = info
         mark = next((f"{key} {info[key]}" for key in _TELLING if info.get(key)), "")
         return _State(int(info["size"]), mark)
 
     # --- reading ----------------------------------------------------------------------------------
 
-    def read(self, start: int, view: memoryview) -> int:
+    def read(self, start: int, view: memoryview, *, direct: bool = False) -> int:
         """Fill a buffer from a place on, as far as the file goes; return how much that is."""
         size = self.connect().size
         count = max(0, min(len(view), size - start))
         view = view[:count]
-        if count < DIRECT:
+        if count < DIRECT and not direct:
             for number, data in self._wanted(start, count, size):
                 low = max(number * BLOCK, start)
                 piece = data[low - number * BLOCK : start + count - number * BLOCK]
@@ -176,9 +199,7 @@ class _Remote:
     def _fetch(self, start: int, stop: int) -> bytes:
         """Read a range in one request."""
         try:
-            with self._file() as file:
-                file.seek(start)
-                data = bytes(file.read(stop - start))
+            data = self._range(start, stop)
         except Exception as error:  # noqa: BLE001  (file systems raise anything)
             raise self._sentence(error) from None
         if len(data) < stop - start:
@@ -191,18 +212,17 @@ class _Remote:
             )
         return data
 
-    @contextlib.contextmanager
-    def _file(self) -> Iterator[Any]:
-        """Give a file of fsspec to one thread at a time; such as share one position, only one."""
-        with self._lock if self._shared else contextlib.nullcontext():
-            try:
-                file = self._idle.pop()
-            except IndexError:
-                file = self._fs.open(self._path, "rb", **{"cache_type": "none", **self._how})
-                if "size" in self._how and hasattr(file, "details") and not _is_http(self._fs):
-                    file.details = self._info  # or it would ask for them once more
-            yield file
-            self._idle.append(file)
+    def _range(self, start: int, stop: int) -> bytes:
+        if self._parallel:
+            # What each file of an asynchronous file system has; it leaves the position alone.
+            return bytes(self._file._fetch_range(start, stop))  # noqa: SLF001
+        with self._lock:
+            if self._file is None:  # in memory, where all who open a file share one position
+                if self._described(self._fs.info(self._path)) != self.state:
+                    raise ChangedFileError(self.name)
+                return bytes(self._fs.cat_file(self._path, start, stop))
+            self._file.seek(start)
+            return bytes(self._file.read(stop - start))
 
     # --- errors -----------------------------------------------------------------------------------
 
@@ -290,6 +310,8 @@ class RemoteFile(io.RawIOBase):
     ----------
     name, path : str
         The address without what may be secret.
+    access : int
+        What one more request costs, in bytes that could be read meanwhile, several at a time.
     failure : PtyxrError or None
         What went wrong last: those who look inside take any error for a damaged file.
 
@@ -298,6 +320,8 @@ class RemoteFile(io.RawIOBase):
     MissingFileError, RemoteError, MissingDependencyError
         On first use, if it cannot be read.
     """
+
+    access = 64 * 2**10
 
     def __init__(self, url: str | _Remote, options: Mapping[str, Any] | None = None) -> None:
         self._remote = url if isinstance(url, _Remote) else _Remote(url, dict(options or {}))
@@ -362,6 +386,33 @@ class RemoteFile(io.RawIOBase):
         self._place += count
         return count
 
+    def fill(self, pieces: Sequence[tuple[int, Any]]) -> None:
+        """Fill several buffers from their places on, several at a time.
+
+        Parameters
+        ----------
+        pieces : sequence of (int, buffer)
+            Place in the file, and what is to be filled.
+
+        Raises
+        ------
+        EOFError
+            If the file ends before.
+        """
+
+        def read(piece: tuple[int, Any]) -> None:
+            view = memoryview(piece[1]).cast("B")
+            if self._remote.read(piece[0], view, direct=len(pieces) > 1) < len(view):
+                raise EOFError("the file ends before the array does")
+
+        try:
+            with ThreadPoolExecutor(min(_AT_ONCE, len(pieces))) as pool:
+                for _ in pool.map(read, pieces):
+                    pass
+        except PtyxrError as error:
+            self.failure = error
+            raise
+
     def readall(self) -> bytes:
         """Return what is left."""
         return self.read(max(0, self._size() - self._place)) or b""
@@ -395,12 +446,8 @@ class RemoteFile(io.RawIOBase):
 # --- http -----------------------------------------------------------------------------------------
 
 
-def _is_http(fs: Any) -> bool:
-    return type(fs).__module__ == "fsspec.implementations.http"
-
-
 def _ask_http(fs: Any, url: str) -> tuple[_State, dict[str, str], bytes]:
-    """Ask for the first block of a file; the answer says how long it is, and which one.
+    """Ask for the beginning of a file; the answer says how long it is, and which one.
 
     fsspec would ask by HEAD, which addresses that are signed for GET refuse, and by GET for the
     whole file then.
@@ -421,7 +468,7 @@ async def _ask(fs: Any, url: str) -> tuple[_State, dict[str, str], bytes]:
     how = dict(fs.kwargs)
     # What is packed on the way has no ranges.
     always = {**how.pop("headers", {}), "Accept-Encoding": "identity"}
-    headers = {**always, "Range": f"bytes=0-{BLOCK - 1}"}
+    headers = {**always, "Range": f"bytes=0-{_FIRST - 1}"}
     async with await session.get(fs.encode_url(url), headers=headers, **how) as answer:
         _, _, length = answer.headers.get("Content-Range", "").rpartition("/")
         if answer.status == 416 and length == "0":
@@ -429,7 +476,7 @@ async def _ask(fs: Any, url: str) -> tuple[_State, dict[str, str], bytes]:
         answer.raise_for_status()
         if answer.status != 206:  # all of it, in which a small file is complete
             length = answer.headers.get("Content-Length", "")
-        if not length.isdecimal() or (answer.status != 206 and int(length) > BLOCK):
+        if not length.isdecimal() or (answer.status != 206 and int(length) > _FIRST):
             raise ValueError("no range requests")
         data = await answer.read()
     tag, changed = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
@@ -439,6 +486,21 @@ async def _ask(fs: Any, url: str) -> tuple[_State, dict[str, str], bytes]:
     elif changed:
         always["If-Unmodified-Since"] = changed
     return _State(int(length), tag or changed), always, data
+
+
+# --- other file systems ---------------------------------------------------------------------------
+
+
+def _info(fs: Any, path: str) -> dict[str, Any]:
+    """Return what a file system says of a file.
+
+    Where "filecache" and "blockcache" do not say it themselves, fsspec (2026.9) would look for the
+    folder that an address is in.
+    """
+    if type(fs).__module__ == _CACHED and "info" not in vars(type(fs)):
+        fs = fs.fs
+    info: dict[str, Any] = fs.info(path)
+    return info
 
 
 # --- errors ---------------------------------------------------------------------------------------
