@@ -2,11 +2,9 @@
 
 import os
 import pickle
-import shutil
 import socket
 import sys
 import traceback
-import warnings
 
 import fsspec
 import h5py
@@ -81,19 +79,17 @@ def test_failing_while_it_is_opened_loses_nothing(gigabytes, name):
     for count in range(1, 4):
         server.requests.clear()
         server.status, server.fails_after = 502, count
-        with warnings.catch_warnings(), pytest.raises(RemoteError, match="502"):
-            warnings.simplefilter("error")
+        with pytest.raises(RemoteError, match="502"):
             xr.open_dataset(f"{server.url}/{name}", engine="ptychodus")
     server.stop()
 
 
 def test_a_server_without_ranges(server):
     server.ranges = False
-    shutil.copy(server.folder / "scan.h5", server.folder / "small.h5")
     with h5py.File(server.folder / "small.h5", "w") as file:
         file["x"] = 1
-    assert "HDF5" in str(pytest.raises(ptyxr.PtyxrError, ptyxr.open_dataset,
-                                       f"{server.url}/small.h5").value)  # fmt: skip
+    with pytest.raises(ptyxr.PtyxrError, match=r"HDF5 \('x'\)"):
+        ptyxr.open_dataset(f"{server.url}/small.h5")
     with pytest.raises(RemoteError, match="simplecache::") as caught:
         ptyxr.open_dataset(f"{server.url}/scan.h5")
     whole = caught.value.remedy.split("'")[1]
@@ -130,8 +126,8 @@ def test_a_package_that_is_not_installed(monkeypatch, lacking):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, lacking, None)
     if lacking == "s3fs":
-        monkeypatch.setattr(fsspec.registry, "_registry", {})
-        monkeypatch.setattr(fsspec.registry, "registry", {})
+        known = sys.modules["fsspec.registry"]._registry
+        monkeypatch.delitem(known, "s3", raising=False)
     for engine in ("ptychodus", "ptychodus-npz", "ptychodus-diffraction", "ptychopinn"):
         with pytest.raises(MissingDependencyError, match="install") as caught:
             xr.open_dataset("s3://bucket/scan", engine=engine)

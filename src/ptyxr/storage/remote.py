@@ -74,6 +74,11 @@ class _Remote:
     def __reduce__(self) -> tuple[Any, ...]:
         return (_Remote, (self.url, self.options, self.state))
 
+    def __del__(self) -> None:
+        # Some hold a file on the disk open, as "simplecache" does.
+        with contextlib.suppress(Exception):
+            self._file.close()
+
     def _forget(self) -> None:
         """Begin anew, as in a process that was forked: neither locks nor connections go along."""
         self._process = os.getpid()
@@ -157,7 +162,7 @@ class _Remote:
         size = self.connect().size
         count = max(0, min(len(view), size - start))
         view = view[:count]
-        if count < DIRECT and not direct:
+        if self._knows(start, count) or (count < DIRECT and not direct):
             for number, data in self._wanted(start, count, size):
                 low = max(number * BLOCK, start)
                 piece = data[low - number * BLOCK : start + count - number * BLOCK]
@@ -167,6 +172,10 @@ class _Remote:
             stop = min(place + _PIECE, count)
             view[place:stop] = self._fetch(start + place, start + stop)
         return count
+
+    def _knows(self, start: int, count: int) -> bool:
+        numbers = range(start // BLOCK, -(-(start + count) // BLOCK))
+        return len(numbers) <= _BLOCKS and all(number in self._blocks for number in numbers)
 
     def _wanted(self, start: int, count: int, size: int) -> Iterator[tuple[int, bytes]]:
         """Give blocks by number, those that are missing in one request."""
