@@ -284,7 +284,7 @@ def open_dataset(
         refused in any case.
     storage_options : mapping, optional
         What fsspec is to be given for an address, that of `diffraction` too: user and key,
-        ``{"anon": True}``, headers. See [Remote files](remote.md).
+        ``{"anon": True}``, headers.
     **kwargs
         What ``xarray.open_dataset`` and the engine take: ``chunks``, ``drop_variables``,
         ``quantify``; for NPZ ``origin``, ``measurement``, ``object_pixel_size``,
