@@ -13,9 +13,11 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
+from typer.testing import CliRunner
 
 import ptyxr
 from loopback import Server
+from ptyxr import cli
 from ptyxr.testing import assert_identical
 
 MB = 1_000_000
@@ -233,6 +235,41 @@ def test_a_file_object_of_fsspec_opens(server, name, protocol):
 def test_a_file_of_fsspec_that_is_not_open_is_refused(server):
     with pytest.raises(ptyxr.PtyxrError, match=r"file\.open\(\)"):
         ptyxr.open_dataset(fsspec.open(f"{server.url}/scan.h5"))
+
+
+# --- the command, and validating ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["scan.h5", "scan.npz"])
+def test_the_command_takes_addresses(server, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    url = f"{server.url}/{name}?signature=secret"
+
+    def run(*arguments):
+        result = CliRunner().invoke(cli.app, [*map(str, arguments)], prog_name="ptyxr")
+        assert result.exit_code == 0, result.stderr
+        assert "secret" not in result.stdout + result.stderr
+        return result.stdout
+
+    assert f"{server.url}/{name}\n" in run("info", url)
+    assert "valid" in run("validate", url)
+    run("plot", url)
+    assert (tmp_path / name).with_suffix(".png").stat().st_size
+    other = "new.npz" if name == "scan.h5" else "new.h5"
+    sizes = ["--object-pixel-size", "50 nm", "--position-index", "sequential"]
+    run("convert", url, other, *(sizes if name == "scan.npz" else ()))
+    assert ptyxr.open_dataset(other).sizes["position"] == 40
+    refused = CliRunner().invoke(cli.app, ["convert", url, "s3://bucket/new.h5"])
+    assert refused.exit_code != 0
+    assert not (tmp_path / "s3:").exists()
+
+
+def test_a_product_is_validated_against_its_source(server):
+    report = ptyxr.validate_file(f"{server.url}/scan.h5", f"{server.url}/scan.npz")
+    assert report
+    assert report.file == f"{server.url}/scan.h5"
+    local = ptyxr.validate_file(server.folder / "scan.h5", server.folder / "scan.npz")
+    assert [p.key for p in report.problems] == [p.key for p in local.problems]
 
 
 # --- other threads and processes ------------------------------------------------------------------
