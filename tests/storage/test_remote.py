@@ -240,7 +240,7 @@ def test_a_file_of_fsspec_that_is_not_open_is_refused(server):
 # --- the command, and validating ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["scan.h5", "scan.npz"])
+@pytest.mark.parametrize("name", ["scan.h5", pytest.param("scan.npz", marks=pytest.mark.slow)])
 def test_the_command_takes_addresses(server, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     url = f"{server.url}/{name}?signature=secret"
@@ -275,7 +275,7 @@ def test_a_product_is_validated_against_its_source(server):
 # --- other threads and processes ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["scan.h5", "scan.npz"])
+@pytest.mark.parametrize("name", ["scan.h5", pytest.param("scan.npz", marks=pytest.mark.slow)])
 def test_it_pickles_as_its_address(server, name):
     ds = ptyxr.open_dataset(f"{server.url}/{name}", storage_options={"headers": {"X": "1"}})
     expected = ds.diffraction.values.sum()
@@ -306,7 +306,7 @@ def test_a_forked_process_reads_by_itself(server):
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("place", ["http", "memory"])
+@pytest.mark.parametrize("place", ["http", pytest.param("memory", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["scan.h5", "scan.npz"])
 def test_many_threads_read_at_once(server, name, place):
     content = (server.folder / name).read_bytes()
