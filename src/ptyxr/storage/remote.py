@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ptyxr.errors import (
     ChangedFileError,
     MissingDependencyError,
-    MissingFileError,
     PtyxrError,
     RemoteError,
 )
-from ptyxr.storage.urls import hide_secrets, is_url, shown
+from ptyxr.storage.remote_errors import TRY_AGAIN, in_whole, sentence
+from ptyxr.storage.remote_http import ask_http
+from ptyxr.storage.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["RemoteFile"]
 
-#: What describes a file stands at its beginning, and in some places of a few kB each.
-_FIRST: Final = 64 * 2**10
+#: What describes a file stands in some places of a few kB each.
 BLOCK: Final = 32 * 2**10
 _BLOCKS: Final = 128  # that are kept of a file: 4 MB
 #: From this length on, what is asked for is read as it is: a frame of 64 x 64 pixels.
@@ -47,10 +47,6 @@ _TELLING: Final = (
 _CACHED: Final = "fsspec.implementations.cached"
 _HTTP: Final = "fsspec.implementations.http"
 _MEMORY: Final = "fsspec.implementations.memory"
-_MISSING: Final = (404, 410)
-_FORBIDDEN: Final = (401, 403, 407)
-_CHANGED: Final = 412
-_REMEDY: Final = "Try again; where it goes on, look at the address, and at the network"
 
 
 class _State(NamedTuple):
@@ -102,7 +98,7 @@ class _Remote:
                     state = self._connect()
                 except Exception as error:  # noqa: BLE001  (file systems raise anything)
                     # The cause is not shown: addresses and headers in it can be secret.
-                    raise self._sentence(error) from None
+                    raise sentence(error, self.url, self.options) from None
                 if expected is not None and expected != state:
                     raise ChangedFileError(self.name)
                 self.state = state
@@ -130,7 +126,8 @@ class _Remote:
         if type(fs).__module__ != _CACHED:
             how.setdefault("cache_type", "none")
         if type(fs).__module__ == _HTTP:
-            state, headers, first = _ask_http(fs, path)
+            answer, headers, first = ask_http(fs, path)
+            state = _State(*answer)
             self._file = fs.open(path, "rb", size=state.size, headers=headers, **how)
             self._keep(0, first)
             return state
@@ -150,7 +147,7 @@ class _Remote:
             raise RemoteError(
                 "the server does not say how long the file is",
                 file=self.name,
-                remedy=self._whole(),
+                remedy=in_whole(self.name),
             )
         mark = next((f"{key} {info[key]}" for key in _TELLING if info.get(key)), "")
         return _State(int(info["size"]), mark)
@@ -210,14 +207,14 @@ class _Remote:
         try:
             data = self._range(start, stop)
         except Exception as error:  # noqa: BLE001  (file systems raise anything)
-            raise self._sentence(error) from None
+            raise sentence(error, self.url, self.options) from None
         if len(data) < stop - start:
             raise RemoteError(
                 "the server gave less than it was asked for",
                 file=self.name,
                 found=f"{len(data)} bytes",
                 expected=f"{stop - start} bytes from {start} on",
-                remedy=_REMEDY,
+                remedy=TRY_AGAIN,
             )
         return data
 
@@ -232,76 +229,6 @@ class _Remote:
                 return bytes(self._fs.cat_file(self._path, start, stop))
             self._file.seek(start)
             return bytes(self._file.read(stop - start))
-
-    # --- errors -----------------------------------------------------------------------------------
-
-    def _sentence(self, error: BaseException) -> PtyxrError:
-        """Say what went wrong, without what may be secret."""
-        if isinstance(error, PtyxrError):
-            return error
-        chain = list(_chain(error))
-        status = next((one.status for one in chain if isinstance(_status(one), int)), None)
-        names = {kind.__name__ for one in chain for kind in type(one).__mro__}
-        told = hide_secrets(str(error) or type(error).__name__, [self.options, _secrets(self.url)])
-        code = told if status is None else f"HTTP status {status}"
-        if "ImportError" in names:
-            return MissingDependencyError(
-                "a package is missing that reads such addresses",
-                file=self.name,
-                found=told,
-                remedy="Install it, or pip install 'ptyxr[remote]' for http and https",
-            )
-        if status in _FORBIDDEN or "PermissionError" in names:
-            return RemoteError(
-                "the file may not be read",
-                file=self.name,
-                found=code,
-                remedy="Give what the server asks for in storage_options; the signature of an "
-                "address may have run out",
-            )
-        if status == _CHANGED or "FileExpired" in names:
-            return ChangedFileError(self.name)
-        if status in _MISSING or (status is None and "FileNotFoundError" in names):
-            return MissingFileError(
-                "there is no such file", file=self.name, remedy="Look at the address"
-            )
-        if "NoCredentialsError" in names:
-            return RemoteError(
-                "the file may not be read without a key",
-                file=self.name,
-                remedy="storage_options={'anon': True} reads what is public; else give 'key' and "
-                "'secret', or a profile",
-            )
-        if "range requests" in told:
-            return RemoteError(
-                "the server gives the file only whole", file=self.name, remedy=self._whole()
-            )
-        if "IsADirectoryError" in names:
-            return RemoteError(
-                "this is a folder", file=self.name, remedy="Give the address of one file in it"
-            )
-        if names & {"ClientConnectorError", "ConnectionError", "gaierror", "TimeoutError",
-                    "EndpointConnectionError", "ConnectTimeoutError"}:  # fmt: skip
-            return RemoteError(
-                "the server cannot be reached", file=self.name, found=code, remedy=_REMEDY
-            )
-        if "ValueError" in names and "rotocol" in told:
-            return RemoteError(
-                "such addresses are not known to fsspec",
-                file=self.name,
-                found=told,
-                remedy="Install the package that knows them",
-            )
-        if "TypeError" in names and not self._connected:
-            return RemoteError(
-                "storage_options are not as the file system takes them",
-                file=self.name,
-                found=told,
-            )
-        return RemoteError("the file cannot be read", file=self.name, found=code, remedy=_REMEDY)
-
-    def _whole(self) -> str:
-        return f"'simplecache::{self.name}' reads it whole, once, into a temporary file"
 
 
 class RemoteFile(io.RawIOBase):
@@ -452,51 +379,6 @@ class RemoteFile(io.RawIOBase):
         return self._key()
 
 
-# --- http -----------------------------------------------------------------------------------------
-
-
-def _ask_http(fs: Any, url: str) -> tuple[_State, dict[str, str], bytes]:
-    """Ask for the beginning of a file; the answer says how long it is, and which one.
-
-    fsspec would ask by HEAD, which addresses that are signed for GET refuse, and by GET for the
-    whole file then.
-
-    Returns
-    -------
-    (state, headers, data)
-        Length and mark, what to send with every further request, and the first bytes.
-    """
-    from fsspec.asyn import sync
-
-    answer: tuple[_State, dict[str, str], bytes] = sync(fs.loop, _ask, fs, url)
-    return answer
-
-
-async def _ask(fs: Any, url: str) -> tuple[_State, dict[str, str], bytes]:
-    session = await fs.set_session()
-    how = dict(fs.kwargs)
-    # What is packed on the way has no ranges.
-    always = {**how.pop("headers", {}), "Accept-Encoding": "identity"}
-    headers = {**always, "Range": f"bytes=0-{_FIRST - 1}"}
-    async with await session.get(fs.encode_url(url), headers=headers, **how) as answer:
-        _, _, length = answer.headers.get("Content-Range", "").rpartition("/")
-        if answer.status == 416 and length == "0":
-            return _State(0, ""), always, b""
-        answer.raise_for_status()
-        if answer.status != 206:  # all of it, in which a small file is complete
-            length = answer.headers.get("Content-Length", "")
-        if not length.isdecimal() or (answer.status != 206 and int(length) > _FIRST):
-            raise ValueError("no range requests")
-        data = await answer.read()
-    tag, changed = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
-    # By a weak tag nothing can be asked for.
-    if tag and not tag.startswith("W/"):
-        always["If-Match"] = tag
-    elif changed:
-        always["If-Unmodified-Since"] = changed
-    return _State(int(length), tag or changed), always, data
-
-
 # --- other file systems ---------------------------------------------------------------------------
 
 
@@ -510,31 +392,3 @@ def _info(fs: Any, path: str) -> dict[str, Any]:
         fs = fs.fs
     info: dict[str, Any] = fs.info(path)
     return info
-
-
-# --- errors ---------------------------------------------------------------------------------------
-
-
-def _chain(error: BaseException | None) -> Iterator[Any]:
-    for _ in range(10):
-        if error is None:
-            return
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _status(error: Any) -> Any:
-    return getattr(error, "status", None)
-
-
-def _secrets(url: str) -> list[str]:
-    """Return the parts of an address that are not shown."""
-    from urllib.parse import parse_qsl, urlsplit
-
-    found: list[str] = []
-    for part in url.split("::"):
-        if is_url(part):
-            split = urlsplit(part)
-            found += [split.username or "", split.password or "", split.query]
-            found += [value for _, value in parse_qsl(split.query)]
-    return found
