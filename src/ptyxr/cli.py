@@ -6,8 +6,9 @@ Heavy packages are imported inside the commands, so that help comes at once.
 from __future__ import annotations
 
 import json
+import os
 import warnings
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final
 
 import typer
@@ -25,6 +26,10 @@ from ptyxr._options import (
     with_schema_options,
 )
 from ptyxr.errors import ExistingFileError, PtyxrError
+from ptyxr.storage.atomic import target_path
+from ptyxr.storage.files import source_name
+from ptyxr.storage.sources import located
+from ptyxr.storage.urls import is_url
 
 __all__ = ["app", "main"]
 
@@ -40,8 +45,19 @@ app = typer.Typer(
 _HDF5_SUFFIXES: Final = (".h5", ".hdf5")
 _NPZ_SUFFIX: Final = ".npz"
 
+
+def _place(text: str) -> Path | str:
+    """Return a path, or an address as it is: as a path it would lose a slash."""
+    return text if is_url(text) else Path(text)
+
+
 _File = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A Ptychodus product or a PtychoPINN NPZ.")
+    Any,
+    typer.Argument(
+        parser=_place,
+        metavar="FILE",
+        help="A Ptychodus product or a PtychoPINN NPZ: a path, or an address such as https://…",
+    ),
 ]
 _AllowExternal = Annotated[
     bool,
@@ -81,12 +97,17 @@ def _options(
 @with_schema_options
 def convert(
     source: Annotated[
-        Path | None,
-        typer.Argument(metavar="IN", help="A PtychoPINN NPZ or a Ptychodus product."),
+        Any,
+        typer.Argument(
+            parser=_place,
+            metavar="IN",
+            help="A PtychoPINN NPZ or a Ptychodus product: a path, or an address such as https://…",
+        ),
     ] = None,
     target: Annotated[
-        Path | None,
+        Any,
         typer.Argument(
+            parser=_place,
             metavar="OUT",
             help="What to write: a product (.h5, .hdf5), or a PtychoPINN dataset (.npz).",
         ),
@@ -155,6 +176,8 @@ def convert(
     target = one_of("OUT", target, given.pop(OLD_OUTPUT))
     if source is None or target is None:
         raise PtyxrError("the files are missing", expected="ptyxr convert IN OUT")
+    _refuse_address(target)
+    source = located(source) if is_url(source) else source  # what is read of it, is read once
     suffix = target.suffix.lower()
     if suffix not in (*_HDF5_SUFFIXES, _NPZ_SUFFIX):
         raise PtyxrError(
@@ -176,7 +199,8 @@ def convert(
     if not overwrite and target.exists():
         raise ExistingFileError("the file exists", file=target, remedy="--overwrite replaces it")
 
-    if target.exists() and source.exists() and target.samefile(source):
+    is_file = isinstance(source, Path) and source.exists()
+    if target.exists() and is_file and target.samefile(source):
         raise PtyxrError("IN and OUT are the same file", file=target, remedy="Give OUT a name")
 
     import ptyxr
@@ -212,6 +236,11 @@ def convert(
     _say_written(target)
 
 
+def _refuse_address(target: Any) -> None:
+    if is_url(target):
+        target_path(target)  # which refuses it
+
+
 def _make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -221,7 +250,7 @@ def _make_folder(path: Path) -> None:
         ) from error
 
 
-def _is_rawdata(path: Path) -> bool:
+def _is_rawdata(path: Any) -> bool:
     """Tell whether a file is a dataset of PtychoPINN."""
     from ptyxr.formats.ptychopinn import PtychoPINNBackend
 
@@ -263,6 +292,8 @@ def info(file: _File, allow_external: _AllowExternal = False) -> None:
     from ptyxr.storage.hdf5 import HDF5File
     from ptyxr.storage.npz import NpzFile
 
+    name = source_name(file) if is_url(file) else str(file)
+    file = located(file) if is_url(file) else file  # what is read of it, is read once
     with ptyxr.open_dataset(file, allow_external=allow_external) as ds:
         if _is_rawdata(file):
             kind, unknown = "PtychoPINN dataset (NPZ)", ptychopinn.unknown(NpzFile(file))
@@ -280,7 +311,8 @@ def info(file: _File, allow_external: _AllowExternal = False) -> None:
             unknown = ptychodus_keys.unknown(group, raw)
             if PtychodusDiffractionBackend().guess_can_open(file):
                 kind, unknown = "Ptychodus patterns (HDF5)", []
-        heading = [("path", str(file)), ("size", file_size(file.stat().st_size)), ("format", kind)]
+        size = file.stat().st_size if isinstance(file, Path) else file.seek(0, os.SEEK_END)
+        heading = [("path", name), ("size", file_size(size)), ("format", kind)]
         describe(ds, heading, unknown)
 
 
@@ -288,8 +320,12 @@ def info(file: _File, allow_external: _AllowExternal = False) -> None:
 def validate(
     file: _File,
     source: Annotated[
-        Path | None,
-        typer.Option(metavar="NPZ", help="The NPZ that FILE was made from, to compare it with."),
+        Any,
+        typer.Option(
+            parser=_place,
+            metavar="NPZ",
+            help="The NPZ that FILE was made from, to compare it with.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
@@ -309,10 +345,12 @@ def validate(
 def plot(
     file: _File,
     output: Annotated[
-        Path | None,
+        Any,
         typer.Option(
             "--output",
             "-o",
+            parser=_place,
+            metavar="PICTURE",
             help="The picture: .png, .pdf, .svg; by default FILE's name with .png, in this folder.",
         ),
     ] = None,
@@ -322,7 +360,10 @@ def plot(
     import ptyxr
     from ptyxr._drawing import headless
 
-    output = output or Path(file.name).with_suffix(".png")
+    _refuse_address(output)
+    if output is None:
+        name = PurePosixPath(source_name(file)).name if is_url(file) else file.name
+        output = Path(name).with_suffix(".png")
     headless()
     with ptyxr.open_dataset(file, allow_external=allow_external) as ds:
         figure = ds.ptyxr.plot()

@@ -23,6 +23,7 @@ __all__ = [
     "MissingDependencyError",
     "MissingFileError",
     "PtyxrError",
+    "RemoteError",
     "SeriesError",
     "UnitError",
     "listed",
@@ -150,6 +151,10 @@ class ChangedFileError(InvalidDataError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (type(self), (self.file,))
+
+
+class RemoteError(PtyxrError):
+    """A file on a network cannot be read now, or not by whoever asks for it."""
 
 
 class ExternalDataError(InvalidDataError):

@@ -24,9 +24,14 @@ from ptyxr.storage.files import first_bytes, is_path, source_name
 from ptyxr.storage.hdf5 import is_hdf5
 from ptyxr.storage.npz import is_zip
 from ptyxr.storage.recognise import missing, recognise
+from ptyxr.storage.remote import RemoteFile
+from ptyxr.storage.sources import located
+from ptyxr.storage.urls import is_url
 from ptyxr.units import METER, METER_PER_PIXEL, PIXEL, convert_scalar
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xarray import Dataset
 
 __all__ = ["FILE_CHECKS", "FileCheck", "validate_dataset", "validate_file"]
@@ -302,15 +307,19 @@ FILE_CHECKS: Final[list[FileCheck]] = [
 
 
 @any_numbers
-def validate_file(path: Any, source: Any = None) -> Report:
+def validate_file(
+    path: Any, source: Any = None, *, storage_options: Mapping[str, Any] | None = None
+) -> Report:
     """Check a file, picking by content how.
 
     Parameters
     ----------
     path : str, path-like or binary file object
-        The file.
+        The file, or its address.
     source : str, path-like or binary file object, optional
-        The PtychoPINN file it was made from, which it is compared with.
+        The PtychoPINN file it was made from, which it is compared with; or its address.
+    storage_options : mapping, optional
+        What fsspec is to be given for an address.
 
     Returns
     -------
@@ -319,6 +328,10 @@ def validate_file(path: Any, source: Any = None) -> Report:
     """
     findings = Findings(source_name(path))
     try:
+        if is_url(path) or (storage_options and not is_url(source)):
+            path = located(path, storage_options)
+        if is_url(source):
+            source = located(source, storage_options)
         check = _recognise(path).check
         if check is None:
             raise FormatError("such files cannot be validated")
@@ -349,6 +362,8 @@ def _opener(source: Any) -> OpenSource:
 
 def _recognise(path: Any) -> FileCheck:
     """Return how a file is checked, by how it begins; errors leave it to others to name it."""
+    if isinstance(path, RemoteFile):
+        path.connect()
     name = source_name(path)
     if is_path(path) and not Path(name).exists():
         raise missing(path)

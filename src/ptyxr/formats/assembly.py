@@ -277,8 +277,18 @@ class Assembly:
             if size is not None and name not in self._coordinates:
                 self.axis(name, Grid((size - 1) / 2, 1.0, size, PIXEL))
 
-    def dataset(self, close: Callable[[], None] | None = None) -> Dataset:
-        """Return the dataset."""
+    def dataset(
+        self, close: Callable[[], None] | None = None, source: str | None = None
+    ) -> Dataset:
+        """Return the dataset.
+
+        Parameters
+        ----------
+        close : callable, optional
+            What is done when it is closed.
+        source : str, optional
+            The address it comes from, which xarray would keep with all that is secret in it.
+        """
         order = list(SCHEMA)
         variables = {name: self._variables[name] for name in order if name in self._variables}
         coordinates: dict[Hashable, Variable] = {
@@ -294,6 +304,8 @@ class Assembly:
         ds = Dataset(variables, Coordinates(coordinates, indexes), self.attrs)
         if self.left_out:
             ds.encoding[LEFT_OUT] = self.left_out
+        if source is not None:
+            ds.encoding["source"] = source
         if close is not None:
             ds.set_close(close)
         return ds

@@ -17,8 +17,13 @@ from ptyxr.storage.files import check_source, first_bytes, is_path, source_name
 from ptyxr.storage.hdf5 import HDF5File, is_hdf5
 from ptyxr.storage.npz import NpzFile, is_zip
 from ptyxr.storage.recognise import Kind, forbidden, missing, recognise
+from ptyxr.storage.remote import RemoteFile
+from ptyxr.storage.sources import located
+from ptyxr.storage.urls import is_url
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xarray import Dataset
 
 __all__ = ["find_engine", "open_dataset"]
@@ -84,11 +89,19 @@ def find_engine(source: Any) -> str:
 
     Raises
     ------
-    MissingFileError
-        If there is no such file.
+    MissingFileError, RemoteError
+        If there is no such file, or it cannot be reached.
     FormatError
         If no engine of ptyxr opens it; it says what it is instead.
     """
+    if isinstance(source, RemoteFile):
+        source.connect()
+        with source.failing():
+            return _find_engine(source)
+    return _find_engine(source)
+
+
+def _find_engine(source: Any) -> str:
     for name, engine in xr.backends.list_engines().items():
         ours = type(engine).__module__.startswith("ptyxr.formats.")
         if ours and engine.guess_can_open(source):
@@ -263,7 +276,12 @@ def _check_options(engine: str, options: dict[str, Any]) -> None:
 
 
 def open_dataset(
-    source: Any, *, diffraction: Any = None, allow_external: bool = False, **kwargs: Any
+    source: Any,
+    *,
+    diffraction: Any = None,
+    allow_external: bool = False,
+    storage_options: Mapping[str, Any] | None = None,
+    **kwargs: Any,
 ) -> Dataset:
     """Open a file with the engine that its content asks for.
 
@@ -273,15 +291,20 @@ def open_dataset(
     Parameters
     ----------
     source : str, path-like, bytes or binary file object
-        A Ptychodus product, its diffraction or training file, or a PtychoPINN dataset; or the
-        folder of a Zarr store that ``ds.ptyxr.to_zarr`` wrote.
+        A Ptychodus product, its diffraction or training file, or a PtychoPINN dataset: its path,
+        its address as fsspec takes it (``https://…``, ``s3://…``), or its content; or the folder
+        of a Zarr store that ``ds.ptyxr.to_zarr`` wrote.
     diffraction : str, path-like, bytes or binary file object, optional
         Ptychodus's file of patterns that belongs to a product: they are paired with the scan points
         by ``position_index``, by value, and left in the file until used. Points without a pattern
         are left out, with a warning.
     allow_external : bool, default: False
         Whether links and datasets are followed that lead out of an HDF5 file. Only for files that
-        you trust: they may name any file that you can read.
+        you trust: they may name any file that you can read. Those of a file on a network are
+        refused in any case.
+    storage_options : mapping, optional
+        What fsspec is to be given for an address, that of `diffraction` too: user and key,
+        ``{"anon": True}``, headers.
     **kwargs
         What ``xarray.open_dataset`` and the engine take: ``chunks``, ``drop_variables``,
         ``quantify``; for NPZ ``origin``, ``measurement``, ``object_pixel_size``,
@@ -296,6 +319,8 @@ def open_dataset(
     ------
     MissingFileError, FormatError
         If there is no such file, or none that ptyxr opens.
+    RemoteError
+        If a file on a network cannot be reached, or may not be read.
     InvalidDataError
         If something in it cannot be represented.
     PtyxrError
@@ -312,6 +337,12 @@ def open_dataset(
     """
     if diffraction is None and (stored := _stored(source, **kwargs)) is not None:
         return stored
+    if storage_options and not (is_url(source) or is_url(diffraction)):
+        located(source, storage_options)  # which refuses it
+    # Everything that looks inside, and the engine, share what is read of an address.
+    source = located(source, storage_options) if is_url(source) else source
+    if is_url(diffraction):
+        diffraction = located(diffraction, storage_options)
     engine = find_engine(source)
     _check_options(engine, kwargs)
     own = xr.backends.list_engines()[engine].open_dataset_parameters or ()

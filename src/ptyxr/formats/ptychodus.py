@@ -277,6 +277,7 @@ class PtychodusBackend(BackendEntrypoint):
         "group",
         "quantify",
         "allow_external",
+        "storage_options",
     )
     supports_groups: ClassVar[bool] = True
 
@@ -294,13 +295,14 @@ class PtychodusBackend(BackendEntrypoint):
         group: str | None = None,
         quantify: bool = True,
         allow_external: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> Dataset:
         """Open a product as a dataset of the model, its arrays left in the file until used.
 
         Parameters
         ----------
         filename_or_obj : str, path-like, bytes or binary file object
-            The product.
+            Path, address (``https://…``, ``s3://…``) or content of the product.
         mask_and_scale, decode_times, decode_timedelta, use_cftime, concat_characters, decode_coords
             Accepted and without effect: a product is no netCDF file.
         drop_variables : str or iterable of str, optional
@@ -311,18 +313,23 @@ class PtychodusBackend(BackendEntrypoint):
             Whether coordinates are pint Quantities, or numbers with a ``units`` attribute.
         allow_external : bool, default: False
             Whether links and datasets are followed that lead out of the file. Only for files that
-            you trust: they may name any file that you can read.
+            you trust: they may name any file that you can read. Those of a file on a network are
+            refused in any case.
+        storage_options : mapping, optional
+            What fsspec is to be given for an address: user and key, ``{"anon": True}``, headers.
 
         Raises
         ------
-        MissingFileError, FormatError
+        MissingFileError, FormatError, RemoteError
             If there is no such file or group, or it is no product.
         InvalidDataError
             If something in it cannot be represented.
         """
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords
-        file = HDF5File(filename_or_obj, allow_external=allow_external)
+        file = HDF5File(
+            filename_or_obj, allow_external=allow_external, storage_options=storage_options
+        )
         try:
             root, raw = root_and_raw(file)
             how: dict[str, Any] = {"drop_variables": drop_variables, "quantify": quantify}
@@ -332,7 +339,7 @@ class PtychodusBackend(BackendEntrypoint):
                 if wanted and raw is not None
                 else decode_product(root, raw, **how)
             )
-            return data.dataset(close=file.closer)
+            return data.dataset(close=file.closer, source=file.address)
         except BaseException:
             file.close()
             raise
@@ -344,13 +351,14 @@ class PtychodusBackend(BackendEntrypoint):
         drop_variables: str | Iterable[str] | None = None,
         quantify: bool = True,
         allow_external: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
         **_decoders: Any,
     ) -> dict[str, Dataset]:
         """Open the product and its ``/raw_data``, each array once.
 
         Parameters
         ----------
-        filename_or_obj, drop_variables, quantify, allow_external
+        filename_or_obj, drop_variables, quantify, allow_external, storage_options
             As `open_dataset` takes them.
 
         Returns
@@ -359,14 +367,20 @@ class PtychodusBackend(BackendEntrypoint):
             "/" in metres and, where there is one, "/raw_data" in pixels, without the probe and the
             object, which are links to those of the root.
         """
-        file = HDF5File(filename_or_obj, allow_external=allow_external)
+        file = HDF5File(
+            filename_or_obj, allow_external=allow_external, storage_options=storage_options
+        )
         how: dict[str, Any] = {"drop_variables": drop_variables, "quantify": quantify}
         try:
             root, raw = root_and_raw(file)
-            groups = {"/": decode_product(root, raw, **how).dataset(close=file.closer)}
+            groups = {
+                "/": decode_product(root, raw, **how).dataset(
+                    close=file.closer, source=file.address
+                )
+            }
             if raw is not None:
                 data = decode_raw_group(raw, links=False, **how)
-                groups[f"/{RAW_DATA}"] = data.dataset(close=file.closer)
+                groups[f"/{RAW_DATA}"] = data.dataset(close=file.closer, source=file.address)
         except BaseException:
             file.close()
             raise

@@ -24,7 +24,6 @@ from ptyxr.formats.ptychodus_source import check_source
 from ptyxr.report import Findings, Report
 from ptyxr.storage.arrays import MemoryArray
 from ptyxr.storage.hdf5 import HDF5File
-from ptyxr.storage.locks import HDF5_LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -295,8 +294,8 @@ def _fixed_text(file: HDF5File) -> set[str]:
     import h5py
 
     found = set()
-    with HDF5_LOCK:
-        attrs = file.acquire().attrs
+    with file.handle.held():
+        attrs = file.handle.acquire().attrs
         for key in attrs:
             try:
                 text = h5py.check_string_dtype(attrs.get_id(key).dtype)

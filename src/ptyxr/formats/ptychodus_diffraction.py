@@ -24,7 +24,7 @@ from ptyxr.units import PIXEL
 from ptyxr.variables import PIXEL_NUMBERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from xarray import Dataset
 
@@ -134,6 +134,7 @@ class PtychodusDiffractionBackend(BackendEntrypoint):
         *DECODERS,
         "quantify",
         "allow_external",
+        "storage_options",
     )
 
     def open_dataset(
@@ -149,13 +150,14 @@ class PtychodusDiffractionBackend(BackendEntrypoint):
         drop_variables: str | Iterable[str] | None = None,
         quantify: bool = True,
         allow_external: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> Dataset:
         """Open assembled diffraction or training data, the patterns left in the file until used.
 
         Parameters
         ----------
         filename_or_obj : str, path-like, bytes or binary file object
-            The file.
+            Path, address (``https://…``, ``s3://…``) or content of the file.
         mask_and_scale, decode_times, decode_timedelta, use_cftime, concat_characters, decode_coords
             Accepted and without effect: the file is no netCDF file.
         drop_variables : str or iterable of str, optional
@@ -164,20 +166,26 @@ class PtychodusDiffractionBackend(BackendEntrypoint):
             Whether coordinates are pint Quantities, or numbers with a ``units`` attribute.
         allow_external : bool, default: False
             Whether links and datasets are followed that lead out of the file. Only for files that
-            you trust: they may name any file that you can read.
+            you trust: they may name any file that you can read. Those of a file on a network are
+            refused in any case.
+        storage_options : mapping, optional
+            What fsspec is to be given for an address: user and key, ``{"anon": True}``, headers.
 
         Raises
         ------
-        MissingFileError, FormatError
+        MissingFileError, FormatError, RemoteError
             If there is no such file, or it has no patterns.
         InvalidDataError
             If something in it cannot be represented.
         """
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords
-        file = HDF5File(filename_or_obj, allow_external=allow_external)
+        file = HDF5File(
+            filename_or_obj, allow_external=allow_external, storage_options=storage_options
+        )
         try:
-            return _decode(file, drop_variables, quantify=quantify).dataset(close=file.closer)
+            data = _decode(file, drop_variables, quantify=quantify)
+            return data.dataset(close=file.closer, source=file.address)
         except BaseException:
             file.close()
             raise

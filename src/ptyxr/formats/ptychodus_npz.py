@@ -22,7 +22,7 @@ from ptyxr.storage.groups import Member, StoredGroup
 from ptyxr.storage.npz import NpzFile, member_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from xarray import Dataset
 
@@ -129,6 +129,7 @@ class PtychodusNpzBackend(BackendEntrypoint):
         "drop_variables",
         *DECODERS,
         "quantify",
+        "storage_options",
     )
 
     def open_dataset(
@@ -143,32 +144,36 @@ class PtychodusNpzBackend(BackendEntrypoint):
         decode_coords: Any = None,
         drop_variables: str | Iterable[str] | None = None,
         quantify: bool = True,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> Dataset:
         """Open a product as a dataset of the model, its arrays left in the file until used.
 
         Parameters
         ----------
         filename_or_obj : str, path-like, bytes or binary file object
-            The product.
+            Path, address (``https://…``, ``s3://…``) or content of the product.
         mask_and_scale, decode_times, decode_timedelta, use_cftime, concat_characters, decode_coords
             Accepted and without effect: a product is no netCDF file.
         drop_variables : str or iterable of str, optional
             Names of the model that are left out, before they are read.
         quantify : bool, default: True
             Whether coordinates are pint Quantities, or numbers with a ``units`` attribute.
+        storage_options : mapping, optional
+            What fsspec is to be given for an address: user and key, ``{"anon": True}``, headers.
 
         Raises
         ------
-        MissingFileError, FormatError
+        MissingFileError, FormatError, RemoteError
             If there is no such file, or it is no product.
         InvalidDataError
             If something in it cannot be represented.
         """
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords
-        group = as_group(NpzFile(filename_or_obj))
+        file = NpzFile(filename_or_obj, storage_options)
+        group = as_group(file)
         product = decode_product(group, None, drop_variables=drop_variables, quantify=quantify)
-        return product.dataset()
+        return product.dataset(source=file.address)
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Tell whether this is a Ptychodus product, by the names of its members."""

@@ -145,6 +145,7 @@ class PtychoPINNBackend(BackendEntrypoint):
         "object_pixel_size",
         "probe_pixel_size",
         "quantify",
+        "storage_options",
     )
 
     def open_dataset(
@@ -163,13 +164,15 @@ class PtychoPINNBackend(BackendEntrypoint):
         object_pixel_size: object = None,
         probe_pixel_size: object = None,
         quantify: bool = True,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> Dataset:
         """Open a PtychoPINN dataset in pixels, its arrays left in the file until used.
 
         Parameters
         ----------
         filename_or_obj : str, path-like, bytes or binary file object
-            The NPZ file. Nothing in it is unpickled; of ``_metadata``, a plain string is taken.
+            Path, address (``https://…``, ``s3://…``) or content of the NPZ file. Nothing in it is
+            unpickled; of ``_metadata``, a plain string is taken.
         mask_and_scale, decode_times, decode_timedelta, use_cftime, concat_characters, decode_coords
             Accepted and without effect: an NPZ is no netCDF file.
         drop_variables : str or iterable of str, optional
@@ -183,17 +186,19 @@ class PtychoPINNBackend(BackendEntrypoint):
             Size of a pixel, or (width, height).
         quantify : bool, default: True
             Whether coordinates are pint Quantities, or numbers with a ``units`` attribute.
+        storage_options : mapping, optional
+            What fsspec is to be given for an address: user and key, ``{"anon": True}``, headers.
 
         Raises
         ------
-        MissingFileError, FormatError
+        MissingFileError, FormatError, RemoteError
             If there is no such file, or it is no such dataset.
         InvalidDataError
             If something in it cannot be represented.
         """
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords
-        file = NpzFile(filename_or_obj)
+        file = NpzFile(filename_or_obj, storage_options)
         file.check(KNOWN - {METADATA})
         refuse_objects(file)
         data = decode_rawdata(
@@ -208,7 +213,7 @@ class PtychoPINNBackend(BackendEntrypoint):
             quantify=quantify,
         )
         _name_unknown(file)
-        return data.dataset()
+        return data.dataset(source=file.address)
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         """Tell whether this is a PtychoPINN dataset, by the names of its members."""

@@ -30,20 +30,22 @@ class StoredArray(BackendArray):
     ----------
     shape : tuple of int
     dtype : numpy.dtype
-    stored_bytes : int or None
-        How long it is in the file; None where nobody knows.
     origin : tuple of (str or None)
         The file and the key it comes from, for messages.
     stream_axis : int or None
         The axis along which it must be read, as what is deflated must; None where any does.
     """
 
-    stored_bytes: int | None = None
     stream_axis: int | None = None
     origin: tuple[str | None, str | None] = (None, None)
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     support = indexing.IndexingSupport.OUTER
+
+    @property
+    def stored_bytes(self) -> int | None:
+        """How long it is in the file; None where nobody knows."""
+        return None
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} does not say how it is read")
@@ -70,13 +72,14 @@ class StoredArray(BackendArray):
             If it is large and next to nothing of it is in the file.
         """
         nbytes = math.prod(self.shape) * self.dtype.itemsize
-        if self.stored_bytes is not None and nbytes > max(_LARGE, _INFLATION * self.stored_bytes):
+        stored = self.stored_bytes if nbytes > _LARGE else None
+        if stored is not None and nbytes > _INFLATION * stored:
             raise InvalidDataError(
                 "the array is out of all proportion to what is in the file",
                 file=self.origin[0],
                 key=self.origin[1],
                 found=f"{nbytes} bytes of {self.dtype} {self.shape}, of which the file has "
-                f"{self.stored_bytes}",
+                f"{stored}",
                 expected=f"at most {_INFLATION} times as many",
                 remedy="If it is sound, write it anew without compression",
             )
@@ -130,12 +133,16 @@ class ViewArray(StoredArray):
         self.base = base
         self.axes = axes
         self.support = base.support
-        self.stored_bytes = base.stored_bytes
         self.origin = base.origin
         self.shape = tuple(1 if axis is None else base.shape[axis] for axis in axes)
         self.dtype = base.dtype
         if base.stream_axis in axes:
             self.stream_axis = axes.index(base.stream_axis)
+
+    @property
+    def stored_bytes(self) -> int | None:
+        """How long the array itself is in the file."""
+        return self.base.stored_bytes
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         base_key: list[Any] = [0] * len(self.base.shape)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from ptyxr.errors import ExistingFileError, MissingFileError, PtyxrError
 from ptyxr.storage.debris import clean_up, temporary_name
+from ptyxr.storage.urls import is_url, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,20 @@ _writing: set[Path] = set()
 
 
 def target_path(path: object) -> Path:
-    """Return where a file is to be written, as an absolute path with "~" expanded."""
+    """Return where a file is to be written, as an absolute path with "~" expanded.
+
+    Raises
+    ------
+    PtyxrError
+        If it is no path, or an address on a network.
+    """
+    if is_url(path):
+        raise PtyxrError(
+            "nothing is written to a network",
+            file=shown(path),
+            remedy="Write a local file, and copy it there: fsspec.filesystem('s3').put(local, "
+            "address)",
+        )
     if not isinstance(path, (str, os.PathLike)):
         raise PtyxrError("a file is written to a path", found=type(path).__name__)
     return Path(os.path.expanduser(os.fsdecode(path))).absolute()

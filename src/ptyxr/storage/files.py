@@ -9,6 +9,7 @@ import stat
 from typing import TYPE_CHECKING, Any, Final
 
 from ptyxr.errors import FormatError
+from ptyxr.storage.urls import is_url, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,15 +38,25 @@ def clean_text(text: str | bytes) -> str:
 
 
 def is_path(source: Any) -> bool:
-    """Tell whether a source is a path and not an open file."""
-    return isinstance(source, (str, os.PathLike))
+    """Tell whether a source is a path, and neither an address nor an open file."""
+    return isinstance(source, (str, os.PathLike)) and not is_url(source)
 
 
 def source_name(source: Any) -> str:
-    """Return what a file is called in messages: its absolute path, or the name of its object."""
+    """Return what a file is called in messages: its absolute path, or the name of its object.
+
+    Of an address, and of a file object of fsspec, it is the address without what may be secret.
+    """
     if is_path(source):
         return os.path.abspath(os.path.expanduser(os.fsdecode(source)))
-    return str(getattr(source, "name", f"<{type(source).__name__}>"))
+    if is_url(source):
+        return shown(source)
+    # Whatever a file object of someone else may say of itself.
+    with contextlib.suppress(Exception):
+        if hasattr(source, "fs") and hasattr(source, "path"):
+            return shown(source.fs.unstrip_protocol(source.path))
+    name = str(getattr(source, "name", f"<{type(source).__name__}>"))
+    return shown(name) if is_url(name) else name
 
 
 def check_source(source: Any) -> None:
@@ -56,9 +67,15 @@ def check_source(source: Any) -> None:
     FormatError
         If it is neither a path, nor bytes, nor has ``read`` and ``seek``.
     """
-    if is_path(source) or isinstance(source, (bytes, memoryview)):
+    if is_path(source) or is_url(source) or isinstance(source, (bytes, memoryview)):
         return
     if not (hasattr(source, "read") and hasattr(source, "seek")):
+        if hasattr(source, "open") and hasattr(source, "fs"):
+            raise FormatError(
+                "this is a file of fsspec that is not open",
+                file=source_name(source),
+                remedy="Give file.open(), or the address and storage_options",
+            )
         raise FormatError(
             "this is no file",
             found=f"{source!r:.80}",
@@ -124,9 +141,9 @@ def first_bytes(source: Any, count: int = 8) -> bytes:
     try:
         if isinstance(source, (bytes, memoryview)):
             return bytes(source[:count])
+        if is_url(source):
+            return b""
         if is_path(source):
-            if "://" in os.fspath(source):
-                return b""
             name = source_name(source)
             regular_status(name)
             with open(name, "rb") as file:

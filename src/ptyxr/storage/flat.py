@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["read_flat", "read_into", "write_flat"]
 
-#: What one more access costs, in bytes that could be read meanwhile: where what is read is wanted,
-#: and where it is cut to what is wanted.
+#: What one more access costs, in bytes that could be read meanwhile; and how many times that where
+#: what is read is cut to what is wanted.
 _ACCESS: Final = 16 * 2**10
-_CUTTING: Final = 128 * 2**10
+_CUTTING: Final = 8
 #: How much is read at a time where not everything that is read is wanted.
 _BUFFER: Final = 16 * 2**20
 
@@ -48,7 +48,7 @@ def read_flat(
     Parameters
     ----------
     file : binary file object
-        It is moved.
+        It is moved. One on a network says by `access` what a request costs, and has `fill`.
     offset : int
         Where the array begins, in bytes.
     shape : tuple of int
@@ -155,7 +155,7 @@ def _fill(
 ) -> None:
     """Go along the first axes row by row; from the axis on where that is cheapest, read spans."""
     strides = [values.itemsize * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    cut = _cut(parts, strides, shape)
+    cut = _cut(parts, strides, shape, getattr(file, "access", _ACCESS))
     starts = np.full((1,), offset, dtype=np.int64)
     for part, stride in zip(parts[:cut], strides, strict=False):
         starts = np.add.outer(starts, np.asarray(part, dtype=np.int64) * stride).reshape(-1)
@@ -163,8 +163,12 @@ def _fill(
     inner = parts[cut + 1 :]
     stride = strides[cut]
     if _is_whole(inner, shape[cut + 1 :]) and _is_run(parts[cut]):
-        for start, target in zip(starts.tolist(), targets, strict=True):
-            read_into(file, start + parts[cut][0] * stride, target)
+        places = [start + parts[cut][0] * stride for start in starts.tolist()]
+        if hasattr(file, "fill"):
+            file.fill(list(zip(places, targets.view(np.uint8), strict=True)))
+            return
+        for place, target in zip(places, targets, strict=True):
+            read_into(file, place, target)
         return
     within = tuple(map(_index, inner))
     spans = list(_spans(parts[cut], stride))
@@ -184,7 +188,9 @@ def _is_run(part: _Part) -> bool:
     return isinstance(part, range) and (part.step == 1 or len(part) == 1)
 
 
-def _cut(parts: list[_Part], strides: list[int], shape: tuple[int, ...]) -> int:
+def _cut(
+    parts: list[_Part], strides: list[int], shape: tuple[int, ...], access: int = _ACCESS
+) -> int:
     """Return the axis from which on it is cheapest to read whole spans."""
     costs = []
     accesses = 1
@@ -192,7 +198,7 @@ def _cut(parts: list[_Part], strides: list[int], shape: tuple[int, ...]) -> int:
         plain = _is_run(part) and _is_whole(parts[axis + 1 :], shape[axis + 1 :])
         ends = (part[0], part[-1]) if isinstance(part, range) else (part.min(), part.max())
         extent = abs(int(ends[1]) - int(ends[0])) + 1
-        costs.append(accesses * ((_ACCESS if plain else _CUTTING) + extent * stride))
+        costs.append(accesses * ((access if plain else access * _CUTTING) + extent * stride))
         accesses *= len(part)
     return min(range(len(costs)), key=costs.__getitem__)
 

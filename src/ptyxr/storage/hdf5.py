@@ -3,53 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import os
-import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, cast
 
-from xarray.backends import CachingFileManager
 from xarray.core import indexing
 
-from ptyxr.errors import (
-    ChangedFileError,
-    FormatError,
-    InvalidDataError,
-    PtyxrError,
-)
-from ptyxr.storage.files import (
-    check_source,
-    clean_text,
-    first_bytes,
-    is_path,
-    is_same,
-    kept_position,
-    regular_status,
-    signature,
-    source_name,
-)
+from ptyxr.errors import InvalidDataError, PtyxrError
+from ptyxr.storage.files import clean_text, first_bytes, kept_position
+from ptyxr.storage.flat import read_flat
 from ptyxr.storage.groups import Member, StoredGroup
 from ptyxr.storage.hdf5_attributes import read_attributes
-from ptyxr.storage.hdf5_bytes import FileBytes
 from ptyxr.storage.hdf5_chunks import read_chunked
 from ptyxr.storage.hdf5_filters import check_filters, filter_encoding
+from ptyxr.storage.hdf5_handles import HDF5_ERRORS, Handle
 from ptyxr.storage.hdf5_outside import check_data, check_way
 from ptyxr.storage.hdf5_text import HeapGuard
 from ptyxr.storage.hdf5_trees import TreeGuard
-from ptyxr.storage.locks import HDF5_LOCK
-from ptyxr.storage.recognise import forbidden, missing, unreadable
+from ptyxr.storage.remote import RemoteFile
+from ptyxr.storage.sources import shown_address
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import h5py
     import numpy as np
 
 __all__ = ["HDF5Array", "HDF5File", "is_hdf5", "member_names"]
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
-#: What h5py raises over a damaged file, and over a file object that was closed.
-_ERRORS: Final = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
-_ATTEMPTS = 20  # to open a file that others replace
 
 
 def is_hdf5(start: bytes) -> bool:
@@ -83,43 +64,6 @@ def member_names(source: Any) -> set[str]:
         return set()
 
 
-def _open(path: Any, expected: tuple[int, ...] | None = None, mode: str = "r") -> h5py.File:
-    """Open a file, and refuse one that has taken the place of the one that was described."""
-    import h5py
-
-    # Where the disk is read-only or knows no locks, HDF5 is not to insist on one.
-    file = h5py.File(path, mode, locking="best-effort")
-    # Of the file that was opened: another may take its place at any moment.
-    if expected is not None and not is_same(_signature(file, path), expected):
-        file.close()
-        raise ChangedFileError(path)
-    return file
-
-
-def _signature(file: h5py.File, path: str) -> tuple[int, ...]:
-    try:
-        return signature(os.fstat(file.id.get_vfd_handle()))
-    except (OSError, NotImplementedError, TypeError):  # not every driver has a descriptor
-        return signature(os.stat(path))
-
-
-#: What is open by its path in this process.
-_opened: weakref.WeakSet[HDF5File] = weakref.WeakSet()
-
-
-def _close_older(new: HDF5File) -> None:
-    """Close what was opened by a path before the file there was written over.
-
-    HDF5 knows an open file by its number on the disk, and would give the old one again.
-    """
-    here = new._expected or ()  # noqa: SLF001
-    for old in list(_opened):
-        there = old._expected or here  # noqa: SLF001
-        if old.name == new.name and there[2] == here[2] and not is_same(there, here):
-            old.close()
-    _opened.add(new)
-
-
 class HDF5File:
     """An open HDF5 file, which can be pickled where it was opened by path.
 
@@ -128,93 +72,41 @@ class HDF5File:
     source : str, path-like, bytes or binary file object
         What to open.
     allow_external : bool, default: False
-        Whether links and datasets are followed that lead out of the file.
+        Whether links and datasets are followed that lead out of the file; those of a file on a
+        network, or given as an object, never are.
+    storage_options : mapping, optional
+        What fsspec is to be given for an address.
 
     Raises
     ------
-    MissingFileError
-        If there is no such file.
+    MissingFileError, RemoteError
+        If there is no such file, or it cannot be reached.
     FormatError
         If it is not HDF5, or cut short.
     """
 
-    def __init__(self, source: Any, *, allow_external: bool = False) -> None:
-        self._file: h5py.File | None = None
-        self._stream: Any = None
-        self._expected: tuple[int, ...] | None = None
-        self._manager: CachingFileManager[Any] | None = None
-        check_source(source)
-        self.name = source_name(source)
+    def __init__(
+        self,
+        source: Any,
+        *,
+        allow_external: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.handle = Handle(source, storage_options)
+        self.name = self.handle.name
         # h5py would take a file object for every other file that is named in it.
-        self.allow_external = allow_external and is_path(source)
-        with HDF5_LOCK:
-            try:
-                if is_path(source):
-                    # The handle may be closed and opened again, here or where it is unpickled.
-                    self._manager = self._manage()
-                elif isinstance(source, (bytes, memoryview)):
-                    source = io.BytesIO(source)
-                if self._manager is None:
-                    self._stream = source
-                    self._file = _open(source)
-            except FileNotFoundError as error:
-                raise missing(source) from error
-            except IsADirectoryError as error:
-                raise FormatError("this is a folder", file=self.name, expected="HDF5") from error
-            except PermissionError as error:
-                raise forbidden(self.name) from error
-            except BlockingIOError as error:
-                raise PtyxrError(
-                    "another program has the file open for writing",
-                    file=self.name,
-                    remedy="Open it when that has finished, or open a copy",
-                ) from error
-            except _ERRORS as error:
-                if "locking flag" in str(error):
-                    raise PtyxrError(
-                        "this process has the file open with other locking",
-                        file=self.name,
-                        remedy="Close it there first",
-                    ) from error
-                if isinstance(error, PtyxrError):
-                    raise
-                raise unreadable("HDF5", source, error) from error
+        self.allow_external = allow_external and isinstance(self.handle.place, str)
 
-    def _manage(self) -> CachingFileManager[Any]:
-        """Open the file by its path, in whatever state it is at that moment."""
-        for attempt in range(_ATTEMPTS):
-            expected = self._expected = signature(regular_status(self.name))
-            _close_older(self)
-            manager = CachingFileManager(_open, self.name, expected, mode="r")
-            try:
-                manager.acquire(needs_lock=False)
-            except ChangedFileError:
-                # It was replaced between the two steps. Where that goes on it is being written.
-                if attempt == _ATTEMPTS - 1:
-                    raise
-            else:
-                return manager
-        raise AssertionError("unreachable")
-
-    def acquire(self) -> h5py.File:
-        """Return the file of h5py; to be used under the HDF5 lock."""
-        if self._manager is not None:
-            file = self._manager.acquire(needs_lock=False)
-            # It may be written over in place, by what knows nothing of HDF5's locks.
-            if self._expected is not None and not is_same(
-                _signature(file, self.name), self._expected
-            ):
-                raise ChangedFileError(self.name)
-            return file
-        if not self._file:
-            raise PtyxrError("the file has been closed", file=self.name)
-        return self._file
+    @property
+    def address(self) -> str | None:
+        """Where it is on a network, without what may be secret, or None."""
+        return shown_address(self.handle.place)
 
     def names(self) -> set[str]:
         """Return the names in the root, whatever is behind them."""
-        with HDF5_LOCK:
-            root = self.acquire()
-            TreeGuard(self.bytes_of(root)).check_root()
+        with self.handle.held():
+            root = self.handle.acquire()
+            TreeGuard(self.handle.bytes_of(root)).check_root()
             return set(root)
 
     @property
@@ -224,27 +116,7 @@ class HDF5File:
 
     def close(self) -> None:
         """Close the file."""
-        # Of a damaged file HDF5 may say here that it is one; the descriptor is closed all the same.
-        with contextlib.suppress(OSError, RuntimeError):
-            if self._manager is not None:
-                self._manager.close()
-            elif self._file is not None:
-                with HDF5_LOCK:
-                    self._file.close()
-
-    @property
-    def by_object(self) -> bool:
-        """Whether it was opened from a file object, which no other process has."""
-        return self._manager is None
-
-    def __getstate__(self) -> dict[str, Any]:
-        if self.by_object:
-            raise PtyxrError(
-                "a dataset opened from a file object cannot be pickled before it is loaded",
-                file=self.name,
-                remedy="Call .load() first, or open the file by its path",
-            )
-        return self.__dict__
+        self.handle.close()
 
     def group(self, path: str = "/") -> StoredGroup | None:
         """Return what a group holds, or None where there is no such group.
@@ -258,17 +130,17 @@ class HDF5File:
         """
         import h5py
 
-        with HDF5_LOCK:
-            root = self.acquire()
+        with self.handle.held():
+            root = self.handle.acquire()
             try:
-                trees = TreeGuard(self.bytes_of(root))
+                trees = TreeGuard(self.handle.bytes_of(root))
                 trees.check_root()
                 self._check_way(root, path)
                 if path.strip("/") and path in root:
                     trees.check_member(root, path.strip("/"))
                 found = root.get(path)
                 return self._snapshot(found, path, trees) if isinstance(found, h5py.Group) else None
-            except _ERRORS as error:
+            except HDF5_ERRORS as error:
                 if isinstance(error, PtyxrError) and error.file is not None:
                     raise
                 raise InvalidDataError(
@@ -281,7 +153,7 @@ class HDF5File:
         place = f"/{place.strip('/')}"
         guard = self.guard(group)
         if self.allow_external:
-            trees = TreeGuard(self.bytes_of(group))
+            trees = TreeGuard(self.handle.bytes_of(group))
         result = StoredGroup(self.name, place, read_attributes(group, guard))
         for key in group:
             name = clean_text(key)
@@ -304,7 +176,7 @@ class HDF5File:
                     result.groups.append(name)
                 else:
                     result.others.append(name)
-            except _ERRORS as error:
+            except HDF5_ERRORS as error:
                 if isinstance(error, InvalidDataError) and error.file is not None:
                     result.bad[name] = error
                 else:
@@ -324,11 +196,7 @@ class HDF5File:
 
     def guard(self, node: h5py.Group | h5py.Dataset) -> HeapGuard:
         """Return what looks at text before it is read, in the file that has a node."""
-        return HeapGuard(node.file, self.bytes_of(node))
-
-    def bytes_of(self, node: h5py.Group | h5py.Dataset) -> FileBytes:
-        """Return the bytes of the file that has a node."""
-        return FileBytes(node.file, self._stream)
+        return HeapGuard(node.file, self.handle.bytes_of(node))
 
     def _check_way(self, root: h5py.Group, path: str) -> None:
         if not self.allow_external:
@@ -353,7 +221,21 @@ class Closer:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A loaded dataset pickles although its file object does not.
-        return (partial, (_close_nothing,)) if self._file.by_object else (Closer, (self._file,))
+        return (
+            (partial, (_close_nothing,)) if self._file.handle.by_object else (Closer, (self._file,))
+        )
+
+
+def _flat_start(dataset: h5py.Dataset, dtype: np.dtype[Any]) -> int | None:
+    """Return where the numbers of a dataset lie as numpy has them, or None where they do not."""
+    import h5py
+
+    plain = dtype.kind in "fiuc" and not (dataset.chunks or dataset.is_virtual or dataset.external)
+    if not plain or h5py.h5t.py_create(dtype) != dataset.id.get_type():
+        return None
+    start = dataset.id.get_offset()
+    stored = dataset.id.get_storage_size()
+    return None if start is None or stored < dataset.size * dtype.itemsize else int(start)
 
 
 def _close_nothing() -> None:
@@ -385,9 +267,10 @@ class HDF5Array(Member):
             raise InvalidDataError("the dataset is empty", file=file.name, key=path)
         self.shape = dataset.shape
         self.dtype = dataset.dtype
-        self.stored_bytes = None if file.allow_external else dataset.id.get_storage_size()
         self.encoding: dict[str, Any] = {}
         self._checked = False
+        #: Where the numbers begin in a file on a network, as far as they are read from there.
+        self._start: int | None = None
         self._has_checksums = dataset.chunks is not None
         if dataset.chunks is not None:
             self.encoding["chunksizes"] = dataset.chunks
@@ -396,20 +279,36 @@ class HDF5Array(Member):
                 self._has_checksums = dataset.fletcher32
                 self.encoding |= filter_encoding(dataset)
 
+    @property
+    def stored_bytes(self) -> int | None:
+        """How long it is in the file; HDF5 goes through the index of all chunks for it."""
+        if self._file.allow_external:
+            return None
+        with self._file.handle.held():
+            return int(self._file.handle.acquire()[self._path].id.get_storage_size())
+
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
-        with HDF5_LOCK:
-            try:
-                dataset = self._file.acquire()[self._path]
-                self._check(dataset)
-                return read_chunked(dataset, key)
-            except PtyxrError:
-                raise
-            # A file object that was closed raises ValueError.
-            except _ERRORS as error:
-                name, where = self.origin
-                raise InvalidDataError(
-                    "the data cannot be read", file=name, key=where, found=str(error)
-                ) from error
+        handle = self._file.handle
+        try:
+            if self._start is None:
+                with handle.held():
+                    dataset = handle.acquire()[self._path]
+                    self._check(dataset)
+                    if isinstance(handle.place, RemoteFile):
+                        self._start = _flat_start(dataset, self.dtype)
+                    if self._start is None:
+                        return read_chunked(dataset, key)
+            # HDF5 would ask for each row of a part by itself, one after the other.
+            with handle.place.opened() as file:
+                return read_flat(cast("IO[bytes]", file), self._start, self.shape, self.dtype, key)
+        except PtyxrError:
+            raise
+        # A file object that was closed raises ValueError.
+        except (*HDF5_ERRORS, EOFError) as error:
+            name, where = self.origin
+            raise InvalidDataError(
+                "the data cannot be read", file=name, key=where, found=str(error)
+            ) from error
 
     def _check(self, dataset: h5py.Dataset) -> None:
         """Refuse what HDF5 could not read without a crash, or in finite time."""
@@ -421,7 +320,7 @@ class HDF5Array(Member):
             self._file.guard(dataset).check_dataset(dataset)
         if not self._checked:
             check_filters(dataset)
-            TreeGuard(self._file.bytes_of(dataset)).check_dataset(dataset)
+            TreeGuard(self._file.handle.bytes_of(dataset)).check_dataset(dataset)
             self._checked = True
         if self._has_checksums:
             # Of a chunk that is shorter than its checksum, HDF5 (2.0.0) reads far beyond the end.

@@ -8,24 +8,37 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from ptyxr.errors import InvalidDataError
+from ptyxr.storage.remote import RemoteFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import h5py
 
-__all__ = ["FileBytes", "damaged"]
+__all__ = ["FileBytes", "address_of", "damaged"]
 
 _CONTINUATION: Final = 0x10
 _BLOCKS: Final = 10_000  # of an object header, beyond which it goes in a circle
 _PIECE: Final = 2**20
-#: Up to this length a file is searched through.
+#: Up to this length a file is searched through; on a network, that is to fetch it.
 _SEARCHED: Final = 64 * 2**20
+_SEARCHED_REMOTE: Final = 2**20
 
 
 def damaged(what: str) -> InvalidDataError:
     """Return the error over a file that HDF5 itself could not read in peace."""
     return InvalidDataError("the file is damaged", found=what)
+
+
+def address_of(node: h5py.Group | h5py.Dataset) -> int:
+    """Return where the header of an object stands.
+
+    H5Oget_info would go through the index of all chunks as well, to say how long it is.
+    """
+    import h5py
+
+    low, high = h5py.h5g.get_objinfo(node.id).objno
+    return int(low) | int(high) << 32
 
 
 class FileBytes:
@@ -54,6 +67,7 @@ class FileBytes:
             self.length = os.fstat(self._descriptor).st_size
         else:
             self.length = stream.seek(0, io.SEEK_END)
+        self._searched = _SEARCHED if not isinstance(stream, RemoteFile) else _SEARCHED_REMOTE
         self.base = int(file.userblock_size)
 
     def read(self, address: int, count: int) -> bytes:
@@ -73,7 +87,7 @@ class FileBytes:
     @property
     def is_searched(self) -> bool:
         """Whether the file is short enough to be searched through."""
-        return self.length <= _SEARCHED
+        return self.length <= self._searched
 
     def find(self, pattern: bytes) -> Iterator[int]:
         """Give the addresses where a pattern stands."""

@@ -14,7 +14,7 @@ import math
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from ptyxr.storage.hdf5_bytes import damaged
+from ptyxr.storage.hdf5_bytes import address_of, damaged
 
 if TYPE_CHECKING:
     import h5py
@@ -64,9 +64,7 @@ class HeapGuard:
         InvalidDataError
             If its place in the file, or the heap there, is damaged.
         """
-        import h5py
-
-        address = h5py.h5o.get_info(node.id).addr
+        address = address_of(node)
         if address not in self._attributes:
             self._attributes[address] = dict(
                 _attribute(body)

@@ -15,7 +15,7 @@ import math
 import struct
 from typing import TYPE_CHECKING, Final
 
-from ptyxr.storage.hdf5_bytes import damaged
+from ptyxr.storage.hdf5_bytes import address_of, damaged
 
 if TYPE_CHECKING:
     import h5py
@@ -87,9 +87,7 @@ class TreeGuard:
         InvalidDataError
             If it is.
         """
-        import h5py
-
-        address = h5py.h5o.get_info(dataset.id).addr
+        address = address_of(dataset)
         if dataset.chunks is None or self._data.read(address, 4) != _NEW_OBJECT:
             return
         edges = zip(dataset.maxshape, dataset.chunks, strict=True)

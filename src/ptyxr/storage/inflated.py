@@ -27,7 +27,9 @@ _KEPT_BLOCKS: Final = 8
 #: How many states are kept of a member, each of some 50 KB, and how many of where reading stopped.
 _MOST_STATES: Final = 128
 _MOST_STOPS: Final = 8
+#: What is unpacked at a time, and read at a time; more where one access costs more.
 _INPUT: Final = 16 * 2**10
+_READ: Final = 64 * 2**10
 _OUTPUT: Final = 256 * 2**10
 
 
@@ -151,12 +153,17 @@ class Inflated:
         """Unpack from the nearest state before the first byte to the last, in pieces."""
         offset, place, crc, inflate = self._nearest(first)
         file.seek(self._start + place)
+        ahead = memoryview(b"")
+        most_read = max(_READ, 16 * getattr(file, "access", 0))
         while offset < last:
             # The state is kept at multiples of the spacing, so a piece ends there.
             most = min(_OUTPUT, last - offset, self._spacing - offset % self._spacing)
             packed = inflate.unconsumed_tail
             if not packed:
-                packed = file.read(min(_INPUT, self._info.compress_size - place))
+                if not ahead:
+                    left = self._info.compress_size - place
+                    ahead = memoryview(file.read(min(most_read, left)))
+                packed, ahead = bytes(ahead[:_INPUT]), ahead[_INPUT:]
                 place += len(packed)
             data = inflate.decompress(packed, most)
             if not data and (inflate.eof or not packed):

@@ -13,10 +13,10 @@ from ptyxr.storage.files import clean_text, first_bytes, kept_position
 from ptyxr.storage.npz_members import ZIP_ERRORS, NpzArray, member_start, read_header
 from ptyxr.storage.pickled import pickled_string
 from ptyxr.storage.recognise import unreadable
-from ptyxr.storage.sources import Source
+from ptyxr.storage.sources import Source, shown_address
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Mapping
 
 
 __all__ = ["NpzFile", "is_zip", "member_names"]
@@ -66,6 +66,8 @@ class NpzFile:
     ----------
     source : str, path-like, bytes or binary file object
         What to open.
+    storage_options : mapping, optional
+        What fsspec is to be given for an address.
 
     Attributes
     ----------
@@ -84,8 +86,8 @@ class NpzFile:
         If there is no such file, or it is no zip archive.
     """
 
-    def __init__(self, source: Any) -> None:
-        self._source = Source(source)
+    def __init__(self, source: Any, storage_options: Mapping[str, Any] | None = None) -> None:
+        self._source = Source(source, storage_options)
         self.name = self._source.name
         self.arrays: dict[str, StoredArray] = {}
         self.objects: dict[str, zipfile.ZipInfo] = {}
@@ -95,7 +97,7 @@ class NpzFile:
             try:
                 archive = zipfile.ZipFile(file)
             except ZIP_ERRORS as error:
-                raise unreadable("NPZ", source, error) from error
+                raise unreadable("NPZ", self._source.place, error) from error
             with archive:
                 for info in archive.infolist():
                     name, dot, suffix = info.filename.rpartition(".")
@@ -110,6 +112,11 @@ class NpzFile:
             # Of a member that is there twice, neither is taken.
             self.arrays.pop(name, None)
             self.objects.pop(name, None)
+
+    @property
+    def address(self) -> str | None:
+        """Where it is on a network, without what may be secret, or None."""
+        return shown_address(self._source.place)
 
     @property
     def names(self) -> set[str]:

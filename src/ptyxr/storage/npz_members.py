@@ -150,10 +150,15 @@ class NpzArray(StoredArray):
         self.stream_axis = longer[0] if deflated and longer else None
         self._start = start
         self._header = header
+        self._stored = info.compress_size
         self.shape = shape
         self.dtype = dtype
-        self.stored_bytes = info.compress_size
         self.origin = (source.name, info.filename.removesuffix(".npy"))
+
+    @property
+    def stored_bytes(self) -> int:
+        """How long it is in the file, compressed or not."""
+        return self._stored
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         if 0 in self.shape or not self.dtype.itemsize:

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from ptyxr.errors import FormatError, MissingFileError, PtyxrError
 from ptyxr.storage.files import first_bytes, is_path, source_name
+from ptyxr.storage.urls import shown
 
 __all__ = ["Kind", "forbidden", "missing", "recognise", "unreadable"]
 
@@ -213,13 +214,11 @@ def missing(source: Any) -> MissingFileError:
         The path, as it was given.
     """
     given, name = os.fsdecode(source), source_name(source)
-    # As a path, an address has lost one of its slashes.
-    if "://" in given or re.search(r"/(https?|s3|gs|ftp):/", given):
+    if re.search(r"(\A|[/\\])(https?|s3|gs|gcs|ftp|sftp|abfs|memory):[/\\]", given):
         return MissingFileError(
-            "an address on the network is not opened by itself",
-            file=given,
-            remedy="Open it with fsspec, and give ptyxr the file: "
-            "ptyxr.open_dataset(fsspec.open(address).open())",
+            "an address on the network is no path, and as one has lost a slash",
+            file=shown(given),
+            remedy="Give it as text: ptyxr.open_dataset('https://host/file.h5')",
         )
     if any(not one.isprintable() for one in given):
         return MissingFileError(
