@@ -8,6 +8,7 @@ Then ``xr.open_dataset("refs.json", engine="kerchunk").ptyxr.quantify()`` is the
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import sys
 from pathlib import Path
@@ -23,7 +24,13 @@ LARGE = {"object": "object", "probe": "probe", "diffraction": "raw_data/diffract
 
 def references(path: str) -> dict:
     """Return references in the format of kerchunk, with the small arrays in them."""
-    found = SingleHdf5ToZarr(path, inline_threshold=0).translate()["refs"]
+    # kerchunk holds a lock of h5py while it waits for a thread of zarr. A dataset that nobody has
+    # any more would want that lock to be closed, in whichever thread finds it.
+    gc.disable()
+    try:
+        found = SingleHdf5ToZarr(path, inline_threshold=0).translate()["refs"]
+    finally:
+        gc.enable()
     with ptyxr.open_dataset(path) as ds:
         plain = ds.ptyxr.dequantify(for_storage=True)
         large = {name: where for name, where in LARGE.items() if name in ds}

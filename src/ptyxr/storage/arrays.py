@@ -14,7 +14,15 @@ from ptyxr.errors import InvalidDataError
 if TYPE_CHECKING:
     from xarray import Variable
 
-__all__ = ["MemoryArray", "StoredArray", "ViewArray", "lazy", "outer", "stored_under"]
+__all__ = [
+    "MemoryArray",
+    "StoredArray",
+    "ViewArray",
+    "is_integer",
+    "lazy",
+    "outer",
+    "stored_under",
+]
 
 
 #: What is read on opening may be so large in any case, or so many times what the file has of it.
@@ -151,14 +159,14 @@ class ViewArray(StoredArray):
                 base_key[axis] = part
         values = self.base.read_at(tuple(base_key))
         # What is left of the base, in its order, is brought into the order of the view.
-        left = [axis for axis, part in enumerate(base_key) if not _is_integer(part)]
+        left = [axis for axis, part in enumerate(base_key) if not is_integer(part)]
         shown = [axis for axis in self.axes if axis in left]
         values = values.transpose([left.index(axis) for axis in shown])
         place = 0
         for axis, part in zip(self.axes, key, strict=True):
             if axis is None:
                 values = np.expand_dims(values, place)[(slice(None),) * place + (part,)]
-            place += not _is_integer(part)
+            place += not is_integer(part)
         return values
 
 
@@ -170,7 +178,8 @@ def stored_under(variable: Variable) -> StoredArray | None:
     return data if isinstance(data, StoredArray) and data.shape == variable.shape else None
 
 
-def _is_integer(key: Any) -> bool:
+def is_integer(key: Any) -> bool:
+    """Tell whether a key selects one entry, and takes the axis away."""
     return not isinstance(key, slice) and np.ndim(key) == 0
 
 

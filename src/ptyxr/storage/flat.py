@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from ptyxr.storage.arrays import outer
+from ptyxr.storage.arrays import is_integer, outer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ def read_flat(
     elif values.size:
         _fill(file, offset, values, parts, shape)
     # Axes of a single number are not among those of the result.
-    return values[tuple(0 if _is_integer(one) else slice(None) for one in key)]
+    return values[tuple(0 if is_integer(one) else slice(None) for one in key)]
 
 
 def read_into(file: Seekable, offset: int, values: np.ndarray) -> None:
@@ -134,10 +134,6 @@ def _copy(file: Seekable, view: memoryview) -> int:
     data = file.read(len(view))
     view[: len(data)] = data
     return len(data)
-
-
-def _is_integer(key: Any) -> bool:
-    return not isinstance(key, slice) and np.ndim(key) == 0
 
 
 def _part(key: Any, length: int) -> _Part:

@@ -165,7 +165,9 @@ class HDF5File:
                 )
                 continue
             try:
-                self._check_way(group.file["/"], path)
+                # The way to the group itself was looked at.
+                if not isinstance(group.get(key, getlink=True), h5py.HardLink):
+                    self._check_way(group.file["/"], path)
                 trees.check_member(group, key)
                 member = group[key]
                 if isinstance(member, h5py.Dataset):

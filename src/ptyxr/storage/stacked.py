@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ptyxr.storage.arrays import StoredArray
+from ptyxr.storage.arrays import StoredArray, is_integer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ class StackedArray(StoredArray):
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         which, rest = key[0], key[1:]
-        if _is_integer(which):
+        if is_integer(which):
             return self._part(int(which), rest)
         rows = np.arange(self.shape[0])[which]
         lengths = (_length(one, size) for one, size in zip(rest, self.shape[1:], strict=True))
@@ -90,10 +90,6 @@ class StackedArray(StoredArray):
         return values
 
 
-def _is_integer(key: Any) -> bool:
-    return not isinstance(key, slice) and np.ndim(key) == 0
-
-
 def _length(key: Any, size: int) -> int | None:
     """Return how many entries a key selects, or None for an integer, which takes the axis away."""
     if isinstance(key, slice):
@@ -118,7 +114,7 @@ def _found(key: Any, place: Place, size: int) -> tuple[Any, Any] | None:
         inside[inside] = place[local[inside]] == wanted[inside]
     if not inside.any():
         return None
-    if _is_integer(key):
+    if is_integer(key):
         return int(local[0]), None
     local = local[inside]
     return _as_slice(local), np.flatnonzero(inside)
