@@ -30,7 +30,10 @@ RAISED = {
 }
 
 
-@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[] if kind == "kill" else pytest.mark.slow) for kind in FAULTS],
+)
 def test_no_fault_loses_a_file(kind):
     faults, formats = FAULTS[kind]
     command = [sys.executable, str(Path(__file__).parent / "benchmarks" / "faults.py"), "--json"]

@@ -74,6 +74,7 @@ def texts(told):
     return [text for _, text, _ in result] if isinstance(result, list) else []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_HARM)
 def test_does_harm_to_who_takes_it_at_its_word(careless, name):
     answer, actions = careless[name], ended(careless[name])

@@ -34,6 +34,7 @@ linux = pytest.mark.skipif(
 
 
 @linux
+@pytest.mark.slow
 def test_damaged_files(tmp_path):
     tally = Run(tmp_path, inputs=INPUTS).go()
     assert tally.inputs.total() + tally.unmade == INPUTS

@@ -18,7 +18,7 @@ from ptyxr.model import SCHEMA
 from ptyxr.validation import validate_file
 
 
-@pytest.fixture(scope="module", params=list(exchange.ENGINES))
+@pytest.fixture(scope="module", params=[".h5", pytest.param(".npz", marks=pytest.mark.slow)])
 def products(tmp_path_factory, request):
     return exchange.write_all(tmp_path_factory.mktemp("exchange"), request.param)
 
