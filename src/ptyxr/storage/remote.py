@@ -208,9 +208,10 @@ class _Remote:
             data = self._range(start, stop)
         except Exception as error:  # noqa: BLE001  (file systems raise anything)
             raise sentence(error, self.url, self.options) from None
-        if len(data) < stop - start:
+        if len(data) != stop - start:
+            much = "less" if len(data) < stop - start else "more"
             raise RemoteError(
-                "the server gave less than it was asked for",
+                f"the server gave {much} than it was asked for",
                 file=self.name,
                 found=f"{len(data)} bytes",
                 expected=f"{stop - start} bytes from {start} on",
