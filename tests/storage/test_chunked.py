@@ -267,6 +267,13 @@ def test_masks_are_not_lost(chunked, tmp_path, large_members, suffix):
     write(filled, tmp_path / f"x.{suffix}")
 
 
+@pytest.mark.parametrize("chunks", [None, {"position": 7}])
+def test_objects_are_not_written_as_text(product, tmp_path, chunks):
+    ds = opened(product, chunks=chunks)
+    with pytest.raises(PtyxrError, match="no array of numbers"):
+        write(ds.assign(diffraction=ds.diffraction.astype(object)), tmp_path / "x.h5")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 @pytest.mark.parametrize("compressed", [False, True])

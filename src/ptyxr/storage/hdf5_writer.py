@@ -103,6 +103,14 @@ class Plan:
             )
         except TypeError as error:
             raise PtyxrError("no such dtype", key=path, found=repr(dtype)) from error
+        if planned.is_text and planned.variable.ndim:
+            # As one string, most of it would be dots.
+            raise PtyxrError(
+                "this is no array of numbers",
+                key=path,
+                found=f"{planned.dtype} {planned.variable.shape}",
+                remedy="Convert it first, with astype",
+            )
         self.arrays[path] = planned
         return planned
 
