@@ -38,6 +38,9 @@ class Server(ThreadingHTTPServer):
         self.requests: list[Request] = []
         self.ranges = True
         self.head = True
+        #: Whether it heeds "If-Match"; what it gives in place of what was asked for lies so far on.
+        self.heeds = True
+        self.astray = 0
         #: Answered in place of the file from the request of that number on.
         self.status: int | None = None
         self.fails_after = 0
@@ -79,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
             status = server.status
         elif known is None:
             status = 404
-        elif self.headers.get("If-Match", tag) != tag:
+        elif server.heeds and self.headers.get("If-Match", tag) != tag:
             status = 412
         if status or known is None:
             server.requests.append(Request(self.command, path.name, 0, 0))
@@ -89,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         wanted = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         ranged = wanted is not None and server.ranges
-        start = int(wanted[1]) if ranged else 0
+        start = int(wanted[1]) + server.astray if ranged else 0
         stop = min(int(wanted[2] or known.st_size) + 1, known.st_size) if ranged else known.st_size
         body = self.command == "GET"
         server.requests.append(Request(self.command, path.name, start, (stop - start) * body))

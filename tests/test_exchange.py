@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import ptyxr
-from ptyxr.errors import FormatError, InvalidDataError, UnitError
+from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, UnitError
 from ptyxr.formats.assembly import LEFT_OUT
 from ptyxr.model import KEPT
 
@@ -186,6 +186,29 @@ def test_takes_what_xarray_takes(ds, tmp_path):
     same(opened(store), ds)
     with pytest.raises(UnitError, match="photon_energy"):
         ds.assign_coords(photon_energy=8000.0).ptyxr.to_zarr(store, mode="w")
+
+
+@pytest.mark.parametrize("how", [
+    {"mode": "a"}, {"region": {"position": slice(0, 20)}}, {"append_dim": "position"},
+])  # fmt: skip
+def test_numbers_of_another_unit_are_not_mixed_with_those_there(ds, tmp_path, how):
+    part = ds.isel(position=slice(0, 20))
+    part = part.drop_vars([name for name in part.variables if "position" not in part[name].dims])
+    before = through(ds, tmp_path).load()
+    with pytest.raises(UnitError, match=r"expected 'meter'\. Convert the dataset first"):
+        part.ptyxr.to("um").ptyxr.to_zarr(tmp_path / "x.zarr", **how)
+    same(opened(tmp_path / "x.zarr"), before)
+    if "mode" not in how:
+        part.ptyxr.to_zarr(tmp_path / "x.zarr", **how)
+
+
+def test_a_store_is_not_emptied_before_it_is_read(ds, tmp_path):
+    again = through(ds, tmp_path)
+    with pytest.raises(PtyxrError, match="emptied before it is read"):
+        again.ptyxr.to_zarr(tmp_path / "x.zarr", mode="w")
+    same(opened(tmp_path / "x.zarr"), ds)
+    again.load().ptyxr.to_zarr(tmp_path / "x.zarr", mode="w")
+    same(opened(tmp_path / "x.zarr"), ds)
 
 
 def test_chunks_of_dask_are_the_chunks_of_the_store(ds, tmp_path):

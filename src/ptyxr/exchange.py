@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import warnings
 from dataclasses import asdict
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from xarray import Variable
+from xarray import Variable, open_zarr
 
 from ptyxr.carried import data_of, has_quantity
 from ptyxr.coordinates import dequantify, replace_coordinates
-from ptyxr.errors import InvalidDataError
+from ptyxr.errors import InvalidDataError, PtyxrError, UnitError
 from ptyxr.formats.assembly import LEFT_OUT
 from ptyxr.frame import PIXEL_ORIGIN
 from ptyxr.grids import Grid, tidy
@@ -152,12 +153,53 @@ def _keep(ds: Dataset, name: str, **encoding: Any) -> None:
 
 def to_zarr(ds: Dataset, store: Any = None, **kwargs: Any) -> Any:
     """Write a dataset into a Zarr store; see the accessor's method of this name."""
-    plain = _in_blocks(packed(ds), kwargs.get("encoding") or {})
+    _keep_what_is_there(packed_ds := packed(ds), store, kwargs)
+    plain = _in_blocks(packed_ds, kwargs.get("encoding") or {})
     with warnings.catch_warnings():
         # What xarray does by default, every format 3 store of its: it is not the user's doing.
         if kwargs.get("consolidated") is None:
             warnings.filterwarnings("ignore", "Consolidated metadata is currently not part")
         return plain.to_zarr(store, **kwargs)
+
+
+def _keep_what_is_there(ds: Dataset, store: Any, kwargs: Mapping[str, Any]) -> None:
+    """Refuse what would be numbers in another unit than the store says, or end its own source.
+
+    xarray writes numbers into arrays that are there, and leaves their attributes as they are.
+    """
+    adds = kwargs.get("region") is not None or kwargs.get("append_dim") is not None
+    mode = kwargs.get("mode") or ("a" if adds else "w-")
+    if mode == "w" and isinstance(store, (str, os.PathLike)):
+        source = ds.encoding.get("source")
+        lazy = not all(v._in_memory for v in ds.variables.values())  # noqa: SLF001
+        if lazy and source is not None and os.path.realpath(source) == os.path.realpath(store):
+            raise PtyxrError(
+                "the store would be emptied before it is read",
+                file=str(store),
+                remedy="Write another store, or call .load() first",
+            )
+    if mode in ("w", "w-"):
+        return
+    how = ("group", "storage_options", "zarr_format", "consolidated")
+    try:
+        there = open_zarr(
+            store, chunks=None, decode_cf=False, **{k: kwargs[k] for k in how if k in kwargs}
+        )
+    except FileNotFoundError:
+        return
+    with there:
+        for name, variable in ds.variables.items():
+            if name not in there.variables:
+                continue
+            unit, other = variable.attrs.get("units"), there.variables[name].attrs.get("units")
+            if unit != other:
+                raise UnitError(
+                    "the store has these numbers in another unit",
+                    key=str(name),
+                    found=repr(unit),
+                    expected=repr(other),
+                    remedy="Convert the dataset first, with ds.ptyxr.to(...)",
+                )
 
 
 def _in_blocks(ds: Dataset, given: Mapping[Any, Any]) -> Dataset:

@@ -19,8 +19,6 @@ import h5py
 from making import product
 from measuring import cells, children, forget, in_child, machine, main, table
 
-import ptyxr
-
 FILES = 1000
 POINTS = 1000
 
@@ -38,13 +36,9 @@ def make(folder: Path, files: int) -> None:
 
 def run(repeat: int, *, files: int = FILES) -> str:
     """Measure, and return the table as Markdown."""
-    # Before ptyxr.open_series there was the loop alone.
     ways = {
-        **(
-            {"`ptyxr.open_series`": "many_series", "the same, in one process": "many_serial"}
-            if hasattr(ptyxr, "open_series")
-            else {}
-        ),
+        "`ptyxr.open_series`": "many_series",
+        "the same, in one process": "many_serial",
         "ptyxr, a loop": "many_ptyxr",
         'xarray\'s h5netcdf engine, `phony_dims="sort"`, a loop': "many_netcdf",
         "`h5py.File`, attributes and positions, a loop": "many_h5py",

@@ -1,8 +1,12 @@
 """Writing what dask computes: by threads, by processes, on a cluster, and what fails there."""
 
+import contextlib
+import os
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import dask
 import dask.array as da
@@ -13,8 +17,11 @@ import xarray as xr
 from dask.callbacks import Callback
 
 import ptyxr
-from ptyxr.errors import PtyxrError
-from ptyxr.storage import flat, npz_writer
+from ptyxr.errors import InvalidDataError, PtyxrError
+from ptyxr.storage import flat, hdf5_writer, npz_writer
+from ptyxr.storage.debris import mark_of
+from ptyxr.storage.hdf5_sink import Sink, writing
+from ptyxr.storage.hdf5_writer import PlannedArray
 from ptyxr.storage.progress import watched
 
 HOW = {"position_index": "sequential", "photon_energy": "8 keV", "name": "a scan"}
@@ -225,3 +232,120 @@ def test_a_filter_that_is_not_installed(product, tmp_path):
         pytest.raises(PtyxrError, match=r"unknown\.h5.*filter 4242.*hdf5plugin"),
     ):
         ds.diffraction.load()
+
+
+def wrongly(block, *, much):
+    """Return other than the whole of a block, as a function does whose chunks= are wrong."""
+    return block[:1] if much == "less" else np.concatenate([block, block])
+
+
+@pytest.mark.parametrize("much", ["less", "more"])
+@pytest.mark.parametrize("suffix", ["h5", "npz"])
+def test_chunks_of_another_shape_are_refused(chunked, tmp_path, large_members, suffix, much):
+    data = chunked.diffraction.data
+    other = data.map_blocks(wrongly, much=much, dtype=data.dtype, chunks=data.chunks)
+    ds = chunked.assign(diffraction=chunked.diffraction.copy(data=other))
+    with pytest.raises(InvalidDataError, match="not the shape that dask was told"):
+        write(ds, tmp_path / f"x.{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+def write(ds, path):
+    how = ds.ptyxr.to_npz if path.suffix == ".npz" else ds.ptyxr.to_product
+    return how(path)
+
+
+@pytest.mark.parametrize("suffix", ["h5", "npz"])
+def test_masks_are_not_lost(chunked, tmp_path, large_members, suffix):
+    # A mask that dask knows of is made NaN by xarray; this one comes when the chunk is there.
+    data = chunked.diffraction.data
+    data = data.map_blocks(np.ma.masked_less, 1, dtype=data.dtype, meta=np.empty(0, data.dtype))
+    ds = chunked.assign(diffraction=chunked.diffraction.copy(data=data))
+    with pytest.raises(InvalidDataError, match="masked numbers"):
+        write(ds, tmp_path / f"x.{suffix}")
+    filled = ds.assign(diffraction=ds.diffraction.copy(data=da.ma.filled(data, -1)))
+    write(filled, tmp_path / f"x.{suffix}")
+
+
+@pytest.mark.parametrize("chunks", [None, {"position": 7}])
+def test_objects_are_not_written_as_text(product, tmp_path, chunks):
+    ds = opened(product, chunks=chunks)
+    with pytest.raises(PtyxrError, match="no array of numbers"):
+        write(ds.assign(diffraction=ds.diffraction.astype(object)), tmp_path / "x.h5")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.parametrize("compressed", [False, True])
+def test_killed_while_writing_it_is_right_or_refused(tmp_path, compressed):
+    """Whichever write it was killed before: another process tries its chunk again."""
+    numbers = np.arange(24 * 64, dtype="i4").reshape(24, 8, 8)
+    options = {"chunks": (1, 8, 8), **({"compression": "gzip"} if compressed else {})}
+    path = tmp_path / "x.h5"
+    keys = [(slice(i, i + 4), slice(0, 8), slice(0, 8)) for i in range(0, 24, 4)]
+    killed_at = 0
+    while True:
+        path.unlink(missing_ok=True)
+        mark_of(path).unlink(missing_ok=True)
+        planned = PlannedArray(xr.Variable(("z", "y", "x"), numbers), numbers.dtype, {}, options)
+        with hdf5_writer._opened(path, "w") as (file, sink), writing(sink):
+            for name in "ab":
+                hdf5_writer._create_array(file, name, planned, placed=True)
+        there = set() if compressed else set("ab")
+        target = hdf5_writer._Reopened(path, contextlib.nullcontext(), there)
+        jobs = [(name, key) for key in keys for name in "ab"]
+        for name, key in jobs[:5]:
+            target.put(name, key, numbers[key])
+        child = os.fork()
+        if not child:
+            killing(killed_at)
+            target.put(*jobs[5], numbers[jobs[5][1]])
+            os._exit(0)
+        was_killed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+        if was_killed and compressed:
+            with pytest.raises(PtyxrError, match="was killed"):
+                target.put(*jobs[6], numbers[jobs[6][1]])
+        else:
+            for name, key in [*jobs[6:], jobs[5]]:
+                target.put(name, key, numbers[key])
+            with h5py.File(path) as file:
+                np.testing.assert_array_equal(file["a"], numbers)
+                np.testing.assert_array_equal(file["b"], numbers)
+        if not was_killed:
+            break
+        killed_at += 1
+    assert killed_at > 2
+
+
+def killing(number):
+    """Have this process end before a write."""
+    write, left = Sink.write, iter(range(number))
+
+    def ending(sink, data):
+        if next(left, None) is None:
+            os._exit(9)
+        return write(sink, data)
+
+    Sink.write = ending
+
+
+@pytest.mark.slow
+def test_a_pool_of_processes_writes(chunked, product, tmp_path):
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool, dask.config.set(pool=pool):
+        chunked.ptyxr.to_product(tmp_path / "p.h5")
+    ptyxr.testing.assert_identical(opened(tmp_path / "p.h5").load(), opened(product).load())
+
+
+@pytest.mark.slow
+def test_a_task_of_a_cluster_may_compute_by_itself(product, tmp_path):
+    distributed = pytest.importorskip("distributed")
+
+    def task(source, path):
+        ds = xr.open_dataset(source, engine="ptychodus", chunks={"position": 7})
+        with dask.config.set(scheduler="sync"):
+            return ds.ptyxr.to_product(path)
+
+    cluster = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**cluster) as workers, distributed.Client(workers) as client:
+        path = client.submit(task, product, tmp_path / "x.h5").result(timeout=60)
+    ptyxr.testing.assert_identical(opened(path).load(), opened(product).load())

@@ -1,6 +1,8 @@
 """Deflated members of an NPZ: read anywhere, with what is kept bounded."""
 
+import os
 import pickle
+import signal
 import threading
 
 import numpy as np
@@ -160,3 +162,16 @@ def test_the_legacy_order_is_unpacked_once(tmp_path, frames, monkeypatch, encodi
         assert sum(unpacked) < 1.5 * frames.nbytes
     with xr.open_dataset(product, engine="ptychodus") as ds:
         np.testing.assert_array_equal(ds.diffraction, frames)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_fork_while_a_thread_reads_does_not_hang(path, frames):
+    array = NpzFile(path).arrays["diff3d"]
+    with array._inflated._lock:
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            array.read()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -165,6 +165,23 @@ def test_a_file_that_was_replaced_is_told(server, name, engine):
 
 
 @BOTH
+def test_a_server_that_does_not_compare(server, name, engine):
+    server.heeds = False
+    ds = xr.open_dataset(f"{server.url}/{name}", engine=engine)
+    os.utime(server.folder / name, ns=(1, 1))
+    with pytest.raises(ChangedFileError):
+        ds.diffraction.load()
+
+
+@BOTH
+def test_a_server_that_gives_another_part(server, name, engine):
+    ds = xr.open_dataset(f"{server.url}/{name}", engine=engine)
+    server.astray = 512
+    with pytest.raises(RemoteError, match="another part than it was asked for"):
+        ds.diffraction.load()
+
+
+@BOTH
 def test_in_memory_too(server, name, engine):
     memory = fsspec.filesystem("memory")
     memory.pipe(f"/{name}", (server.folder / name).read_bytes())

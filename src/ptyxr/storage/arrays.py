@@ -41,7 +41,7 @@ class StoredArray(BackendArray):
     origin : tuple of (str or None)
         The file and the key it comes from, for messages.
     stream_axis : int or None
-        The axis along which it must be read, as what is deflated must; None where any does.
+        The axis along which it is read in one pass over the file; None where nobody knows.
     """
 
     stream_axis: int | None = None

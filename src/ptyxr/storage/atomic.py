@@ -87,7 +87,7 @@ def atomic_path(
             raise
         # A name that is too long, or has a zero byte in it.
         raise PtyxrError("no file can be written here", file=path, found=str(error)) from error
-    clean_up(target, frozenset(_writing))
+    clean_up(target, _writing)
     temporary = temporary_name(target)
     try:
         _writing.add(temporary)

@@ -7,11 +7,14 @@ import os
 import sys
 import uuid
 from abc import ABC, abstractmethod
+from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from xarray.backends.locks import get_dask_scheduler
 
+from ptyxr.errors import InvalidDataError, PtyxrError
+from ptyxr.storage.debris import mark_of
 from ptyxr.storage.streams import checked_cast
 
 if TYPE_CHECKING:
@@ -51,10 +54,29 @@ class _Target:
         self._progress = progress
 
     def __setitem__(self, key: tuple[slice, ...], values: Any) -> None:
+        self._check(key, values)
         numbers = checked_cast(np.asarray(values), self._dtype, self._name)
         self._destination.put(self._name, key, numbers)
         if self._progress is not None:
             self._progress.add(numbers.nbytes)
+
+    def _check(self, key: tuple[slice, ...], values: Any) -> None:
+        """Refuse what would be spread, spilt over its neighbours, or bared of its mask."""
+        expected = tuple(part.stop - part.start for part in key)
+        if np.shape(values) != expected:
+            raise InvalidDataError(
+                "a chunk has not the shape that dask was told",
+                key=self._name,
+                found=str(np.shape(values)),
+                expected=str(expected),
+                remedy="Say by chunks= what the function that makes it returns",
+            )
+        if np.ma.is_masked(values):
+            raise InvalidDataError(
+                "masked numbers have no place in the file",
+                key=self._name,
+                remedy="Say first what stands in their place, with dask.array.ma.filled",
+            )
 
     def __dask_tokenize__(self) -> str:
         # Of what is written, nothing is to be taken from an earlier time.
@@ -95,7 +117,8 @@ def store(
 def _own_client() -> Iterator[None]:
     """In a task of a cluster, leave the place in its queue to what the task waits for."""
     distributed = sys.modules.get("distributed")
-    if distributed is None:
+    # A client in a task becomes what computes, in place of what the task may have chosen.
+    if distributed is None or get_dask_scheduler() != "distributed":
         yield
         return
     try:
@@ -115,17 +138,31 @@ def write_lock() -> Any:
     context manager or None
         Of the cluster where one computes; for other processes, see `locked`; None for threads.
     """
-    scheduler = get_dask_scheduler()
-    if scheduler == "distributed":
+    if get_dask_scheduler() == "distributed":
         import distributed
 
         return distributed.Lock(f"ptyxr-{uuid.uuid4().hex}")
-    return contextlib.nullcontext() if scheduler == "multiprocessing" else None
+    return None if _computes_here() else contextlib.nullcontext()
+
+
+def _computes_here() -> bool:
+    """Tell whether dask computes in this process; executors may be given to it in two ways."""
+    import dask
+    from dask.base import get_scheduler
+
+    how = get_scheduler(cls=dask.array.Array)
+    if how is dask.threaded.get:
+        return not isinstance(dask.config.get("pool", None), ProcessPoolExecutor)
+    return how is dask.local.get_sync
 
 
 @contextlib.contextmanager
-def locked(path: Path, lock: Any) -> Iterator[BinaryIO]:
+def locked(path: Path, lock: Any, *, in_place: bool) -> Iterator[BinaryIO]:
     """Open a file that several processes write, for one of them at a time.
+
+    Of what is not written in place, a process that is killed meanwhile, or a full disk, leaves a
+    file that describes itself wrongly: what dask tries again would write over the chunks of others.
+    So nobody goes on with such a file.
 
     Parameters
     ----------
@@ -133,17 +170,35 @@ def locked(path: Path, lock: Any) -> Iterator[BinaryIO]:
         The file, which is there.
     lock : context manager
         What `write_lock` gave.
+    in_place : bool
+        Whether only numbers are written that have their place already.
 
     Yields
     ------
     binary file object
         Without a buffer.
+
+    Raises
+    ------
+    PtyxrError
+        If somebody began to write and did not end.
     """
+    mark = mark_of(path)
     with lock, open(path, "r+b", buffering=0) as file:
         # The processes of a cluster may be on machines between which a file system has no locks.
         if isinstance(lock, contextlib.nullcontext):
             _lock(file.fileno())
+        if mark.exists():
+            raise PtyxrError(
+                "a process that wrote was killed, or the disk is full",
+                remedy="Write it anew, with more memory for a process or smaller chunks",
+            )
+        if in_place:
+            yield file
+            return
+        mark.touch(exist_ok=False)
         yield file
+        mark.unlink()
 
 
 def _lock(descriptor: int) -> None:

@@ -11,15 +11,20 @@ import time
 import uuid
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["clean_up", "temporary_name"]
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+__all__ = ["clean_up", "mark_of", "temporary_name"]
 
 #: Whose writer cannot be asked, on another machine or of another life of this one, is taken for
 #: left behind when nothing was written to it for so long.
 ABANDONED_S: Final = 24 * 3600.0
 _SUFFIX: Final = ".ptyxr-tmp"
-_NAME: Final = re.compile(r"\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.ptyxr-tmp\Z")
+_NAME: Final = re.compile(
+    r"\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-[0-9a-f]{8}\.ptyxr-tmp(-open)?\Z"
+)
 
 
 @cache
@@ -45,16 +50,21 @@ def temporary_name(target: Path) -> Path:
     return target.with_name(f"{_stem(target)}.{who}{_SUFFIX}")
 
 
-def clean_up(target: Path, mine: frozenset[Path]) -> None:
+def mark_of(temporary: Path) -> Path:
+    """Return what stands beside a temporary file while a process changes more than numbers."""
+    return temporary.with_name(f"{temporary.name}-open")
+
+
+def clean_up(target: Path, mine: AbstractSet[Path]) -> None:
     """Remove the temporary files of a target whose writers live no more; never raises OSError.
 
     Parameters
     ----------
     target : Path
         The file that was to be written.
-    mine : frozenset of Path
-        What this process is writing; everything else under its number is of another process, which
-        had the number before.
+    mine : set of Path
+        What this process is writing, also what it begins meanwhile; everything else under its
+        number is of another process, which had the number before.
     """
     stem = _stem(target)
     try:
@@ -64,7 +74,7 @@ def clean_up(target: Path, mine: frozenset[Path]) -> None:
     for name in names:
         found = _NAME.fullmatch(name, len(stem)) or None
         path = target.with_name(name)
-        if found is None or path in mine:
+        if found is None or path.with_name(name.removesuffix("-open")) in mine:
             continue
         with contextlib.suppress(OSError):
             if _is_left(path, found["machine"], int(found["process"])):

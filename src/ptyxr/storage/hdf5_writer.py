@@ -12,6 +12,7 @@ from xarray import Variable
 
 from ptyxr.errors import PtyxrError
 from ptyxr.storage.chunked import Destination, is_dask, locked, store, write_lock
+from ptyxr.storage.debris import mark_of
 from ptyxr.storage.hdf5_filters import know_filter
 from ptyxr.storage.hdf5_sink import Sink, writing
 from ptyxr.storage.locks import HDF5_LOCK
@@ -60,6 +61,11 @@ class PlannedArray:
         return is_dask(self.variable) and not self.is_text
 
     @property
+    def is_in_place(self) -> bool:
+        """Whether each of its numbers may have its place before it is there: unless compressed."""
+        return not any(self.options.get(name) for name in ("compression", "shuffle", "fletcher32"))
+
+    @property
     def nbytes(self) -> int:
         """How long it is, in bytes; 0 for text."""
         return 0 if self.is_text else math.prod(self.variable.shape) * self.dtype.itemsize
@@ -97,6 +103,14 @@ class Plan:
             )
         except TypeError as error:
             raise PtyxrError("no such dtype", key=path, found=repr(dtype)) from error
+        if planned.is_text and planned.variable.ndim:
+            # As one string, most of it would be dots.
+            raise PtyxrError(
+                "this is no array of numbers",
+                key=path,
+                found=f"{planned.dtype} {planned.variable.shape}",
+                remedy="Convert it first, with astype",
+            )
         self.arrays[path] = planned
         return planned
 
@@ -158,6 +172,7 @@ def write_hdf5(path: Path, plan: Plan) -> None:
     """
     progress = Progress(sum(planned.nbytes for planned in plan.arrays.values()))
     chunked = {name: one for name, one in plan.arrays.items() if one.is_chunked}
+    lock = write_lock() if chunked else None
     with _opened(path, "w") as (file, sink):
         with writing(sink):
             _write_attributes(file, plan.attrs)
@@ -165,7 +180,7 @@ def write_hdf5(path: Path, plan: Plan) -> None:
                 _write_attributes(file.require_group(group), attrs)
         for name, planned in plan.arrays.items():
             with writing(sink):
-                _create_array(file, name, planned)
+                _create_array(file, name, planned, placed=name in chunked and lock is not None)
             if name not in chunked:
                 for key, values in _blocks(name, planned):
                     with writing(sink):
@@ -177,9 +192,12 @@ def write_hdf5(path: Path, plan: Plan) -> None:
     if not chunked:
         return
     arrays = {name: (one.variable, one.dtype) for name, one in chunked.items()}
-    lock = write_lock()
     if lock is not None:
-        store(_Reopened(path, lock), arrays, progress)
+        in_place = {name for name, one in chunked.items() if one.is_in_place}
+        try:
+            store(_Reopened(path, lock, in_place), arrays, progress)
+        finally:
+            mark_of(path).unlink(missing_ok=True)
         return
     with _opened(path, "r+") as (file, sink):
         store(_Open(file, sink), arrays, progress)
@@ -220,12 +238,14 @@ class _Open(Destination):
 class _Reopened(Destination):
     """A file that is opened for each block, by one process at a time."""
 
-    def __init__(self, path: Path, lock: Any) -> None:
+    def __init__(self, path: Path, lock: Any, in_place: set[str]) -> None:
         self._path = path
         self._lock = lock
+        self._in_place = in_place
 
     def put(self, name: str, key: tuple[slice, ...], values: np.ndarray) -> None:
-        with locked(self._path, self._lock) as raw, _in_sink(raw, "r+") as opened:
+        opening = locked(self._path, self._lock, in_place=name in self._in_place)
+        with opening as raw, _in_sink(raw, "r+") as opened:
             _Open(*opened).put(name, key, values)
 
 
@@ -286,7 +306,13 @@ def _write_attributes(node: Any, attrs: Mapping[str, Any]) -> None:
         node.attrs[key] = value
 
 
-def _create_array(file: h5py.File, name: str, planned: PlannedArray) -> None:
+def _create_array(
+    file: h5py.File, name: str, planned: PlannedArray, *, placed: bool = False
+) -> None:
+    """Create a dataset, and where it is to be `placed`, give all its numbers their place at once.
+
+    Who writes them then changes nothing else in the file, and may be killed and start again.
+    """
     import h5py
 
     variable = planned.variable
@@ -297,6 +323,10 @@ def _create_array(file: h5py.File, name: str, planned: PlannedArray) -> None:
         # No chunk is longer than its axis; another rank is refused by HDF5 below.
         longest = zip(chunks, variable.shape, strict=False)
         options["chunks"] = (*(min(c, n) for c, n in longest), *chunks[variable.ndim :])
+    if placed and planned.is_in_place:
+        options["dcpl"] = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        options["dcpl"].set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        options["dcpl"].set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     try:
         dataset = file.create_dataset(name, shape=variable.shape, dtype=dtype, **options)
     except (ValueError, TypeError, AttributeError, OSError) as error:
@@ -307,6 +337,8 @@ def _create_array(file: h5py.File, name: str, planned: PlannedArray) -> None:
 
 
 def _blocks(name: str, planned: PlannedArray) -> Iterator[tuple[tuple[slice, ...], Any]]:
+    chunks = planned.options.get("chunks")
+    rows = chunks[0] if isinstance(chunks, (tuple, list)) and chunks else 1
     # Chunks are written once, and so each with all that is in it.
-    for key, values in blocks(planned.variable, any_order=not planned.options):
+    for key, values in blocks(planned.variable, any_order=not planned.options, rows=rows):
         yield key, str(values) if planned.is_text else checked_cast(values, planned.dtype, name)

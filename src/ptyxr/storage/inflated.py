@@ -11,6 +11,7 @@ import bisect
 import itertools
 import os
 import threading
+import weakref
 import zipfile
 import zlib
 from collections import OrderedDict, deque
@@ -67,10 +68,13 @@ class _Blocks:
 
     def after_fork(self) -> None:
         self._lock = threading.Lock()
+        for member in list(_members):
+            member.after_fork()
 
 
 _blocks = _Blocks()
 _numbers = itertools.count()
+_members: weakref.WeakSet[Inflated] = weakref.WeakSet()
 if hasattr(os, "register_at_fork"):
     # Another thread may have held the lock, and the child has no such thread.
     os.register_at_fork(after_in_child=_blocks.after_fork)
@@ -98,6 +102,11 @@ class Inflated:
         self._spacing = _BLOCK
         self._states = [_State(0, 0, 0, zlib.decompressobj(-zlib.MAX_WBITS))]
         self._stops: deque[_State] = deque(maxlen=_MOST_STOPS)
+        _members.add(self)
+
+    def after_fork(self) -> None:
+        """Set the lock free: who held it is not in this process."""
+        self._lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_info": self._info, "_start": self._start}

@@ -147,7 +147,7 @@ class NpzArray(StoredArray):
         self._inflated = Inflated(info, start) if deflated else None
         # Where the first axes have length 1, it is the same to read along a later one.
         longer = [axis for axis, length in enumerate(shape) if length > 1]
-        self.stream_axis = longer[0] if deflated and longer else None
+        self.stream_axis = longer[0] if longer else None
         self._start = start
         self._header = header
         self._stored = info.compress_size

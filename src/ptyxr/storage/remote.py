@@ -21,7 +21,7 @@ from ptyxr.errors import (
     RemoteError,
 )
 from ptyxr.storage.remote_errors import TRY_AGAIN, in_whole, sentence
-from ptyxr.storage.remote_http import ask_http
+from ptyxr.storage.remote_http import ask_http, fetch_http
 from ptyxr.storage.urls import shown
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class _Remote:
         self._fs: Any = None
         self._path = ""
         self._file: Any = None  # of fsspec
+        self._is_http = False
         self._parallel = False  # whether several threads may read of it at once
 
     # --- connecting -------------------------------------------------------------------------------
@@ -126,6 +127,7 @@ class _Remote:
         if type(fs).__module__ != _CACHED:
             how.setdefault("cache_type", "none")
         if type(fs).__module__ == _HTTP:
+            self._is_http = True
             answer, headers, first = ask_http(fs, path)
             state = _State(*answer)
             self._file = fs.open(path, "rb", size=state.size, headers=headers, **how)
@@ -208,9 +210,10 @@ class _Remote:
             data = self._range(start, stop)
         except Exception as error:  # noqa: BLE001  (file systems raise anything)
             raise sentence(error, self.url, self.options) from None
-        if len(data) < stop - start:
+        if len(data) != stop - start:
+            much = "less" if len(data) < stop - start else "more"
             raise RemoteError(
-                "the server gave less than it was asked for",
+                f"the server gave {much} than it was asked for",
                 file=self.name,
                 found=f"{len(data)} bytes",
                 expected=f"{stop - start} bytes from {start} on",
@@ -219,6 +222,8 @@ class _Remote:
         return data
 
     def _range(self, start: int, stop: int) -> bytes:
+        if self._parallel and self._is_http:
+            return fetch_http(self._file, start, stop, self.connect().mark)
         if self._parallel:
             # What each file of an asynchronous file system has; it leaves the position alone.
             return bytes(self._file._fetch_range(start, stop))  # noqa: SLF001

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK_BYTES", "blocks", "checked_cast"]
 
-#: About how much of an array is in memory at a time.
-BLOCK_BYTES = 32 * 2**20
+#: About how much of an array is in memory at a time. Of so much, the memory is used again for the
+#: next block; of more, the system gives new memory each time, which takes longer than reading.
+BLOCK_BYTES = 8 * 2**20
+#: The same where each block is a pass over the file.
+PASS_BYTES = 32 * 2**20
 
 
 def blocks(
-    variable: Variable, *, any_order: bool = False
+    variable: Variable, *, any_order: bool = False, rows: int = 1
 ) -> Iterator[tuple[tuple[slice, ...], np.ndarray]]:
     """Give an array block by block.
 
@@ -31,6 +34,9 @@ def blocks(
         Data of any kind: numpy, lazy, dask.
     any_order : bool, default: False
         Whether blocks may come as is best for reading. Otherwise they follow each other in C order.
+    rows : int, default: 1
+        Of how many rows along the first axis a block is to be a multiple, as the chunks are that it
+        is written into.
 
     Yields
     ------
@@ -42,18 +48,24 @@ def blocks(
         return
     if 0 in variable.shape:
         return
-    axis = _reading_axis(variable) if any_order else 0
+    across = _reading_axis(variable)
+    # A row across all patterns may be longer than a block; beyond that, passes take less memory.
+    one_pass = any_order and variable.nbytes // variable.shape[across] <= PASS_BYTES
+    axis = across if one_pass else 0
+    nbytes = BLOCK_BYTES if across == 0 else PASS_BYTES
     row = variable.nbytes // variable.shape[axis]
-    if row > BLOCK_BYTES and variable.ndim > 1:
+    if row > nbytes and variable.ndim > 1:
         for i in range(variable.shape[0]):
             for key, values in blocks(variable[i]):
                 yield (slice(i, i + 1), *key), values[np.newaxis]
         return
-    step = max(1, BLOCK_BYTES // max(row, 1))
+    step = max(1, nbytes // max(row, 1))
+    if axis == 0 and rows * row <= PASS_BYTES:
+        step = max(rows, step - step % rows)
     whole = [slice(0, length) for length in variable.shape]
     for start in range(0, variable.shape[axis], step):
-        rows = slice(start, min(start + step, variable.shape[axis]))
-        key = (*whole[:axis], rows, *whole[axis + 1 :])
+        some = slice(start, min(start + step, variable.shape[axis]))
+        key = (*whole[:axis], some, *whole[axis + 1 :])
         yield key, np.asarray(variable[key].compute().data)
 
 
