@@ -337,6 +337,13 @@ def test_info_of_an_npz(npz, tmp_path):
     assert "strange" in text
 
 
+def test_info_of_a_zarr_store(product, tmp_path):
+    ptyxr.open_dataset(product).ptyxr.to_zarr(tmp_path / "scan.zarr")
+    text = invoke("info", tmp_path / "scan.zarr").stdout
+    for word in ("Zarr store", "50 nm/pixel", "30 x 32 x 32", "position_x"):
+        assert word in text
+
+
 def test_info_names_what_is_unknown(product, tmp_path):
     path = tmp_path / "more.h5"
     path.write_bytes(product.read_bytes())

@@ -242,6 +242,21 @@ def test_what_is_no_note_of_ours(ds, text):
         ds.assign_attrs({KEPT: text}).ptyxr.quantify()
 
 
+@pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
+def test_a_compressed_product_goes_to_netcdf(ds, tmp_path, engine):
+    gzip = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    compressed = ptyxr.open_dataset(
+        ds.ptyxr.to_product(tmp_path / "gzip.h5", encoding={"diffraction": gzip})
+    )
+    plain = compressed.ptyxr.dequantify(for_storage=True)
+    real = plain.drop_vars(["object", "probe"])
+    real.to_netcdf(tmp_path / "x.nc", engine=engine)
+    again = xr.open_dataset(tmp_path / "x.nc", engine=engine).ptyxr.quantify()
+    same(again, compressed.drop_vars(["object", "probe"]))
+    # The dataset itself still says how its file is compressed.
+    assert compressed.diffraction.encoding["compression"] == "gzip"
+
+
 def test_storing_twice_is_storing_once(ds):
     plain = ds.ptyxr.dequantify(for_storage=True)
     xr.testing.assert_identical(plain.ptyxr.dequantify(for_storage=True), plain)
@@ -282,3 +297,9 @@ def test_the_page_does_what_it_says(product, tmp_path, monkeypatch):
         exec(compile(block, str(page), "exec"), names)
     for one in ("again", "ds", "some", "back"):
         names[one].close()
+
+
+def test_a_store_takes_no_storage_options(ds, tmp_path):
+    ds.ptyxr.to_zarr(tmp_path / "x.zarr")
+    with pytest.raises(PtyxrError, match="for addresses only"):
+        ptyxr.open_dataset(tmp_path / "x.zarr", storage_options={"anon": True})

@@ -11,17 +11,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fsspec
 import h5py
 import numpy as np
 import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from xarray.backends.file_manager import FILE_CACHE
 
 import ptyxr
 import releases
 from ptyxr import processes
-from ptyxr.errors import MissingDataError, MissingFileError, PtyxrError, SeriesError
+from ptyxr.errors import MissingDataError, MissingFileError, PtyxrError, RemoteError, SeriesError
+from ptyxr.opening import find_files
 from ptyxr.stacking import stack
 from ptyxr.testing import assert_identical
 
@@ -387,6 +390,12 @@ def test_chunks_are_one_a_product(files):
     assert ds.object.chunks == ((1,) * 4, (2,), (77,), (81,))
     assert ds.position_x.data.units == "meter"
     assert_identical(ds.compute(), expected.load())
+    before = len(FILE_CACHE)
+    by_size = ptyxr.open_series(files, chunks="auto")
+    assert by_size.object.chunks is not None
+    assert len(FILE_CACHE) == before + 4
+    by_size.close()
+    assert len(FILE_CACHE) == before
     by_two = ptyxr.open_series(files, chunks={"tomography_angle": 2})
     assert by_two.object.chunks[0] == (2, 2)
     one = ds.isel(tomography_angle=0).ptyxr.trim().compute()
@@ -516,6 +525,8 @@ def test_warnings_of_many_files_are_given_once(files, tmp_path):
         ("nowhere/*.h5", MissingFileError, "no file fits the pattern"),
         ([], MissingFileError, "no file in the list"),
         (".", MissingFileError, "this is a folder"),
+        ("memory://nowhere/*.h5", MissingFileError, "list of addresses"),
+        ("nosuch://nowhere/*.h5", RemoteError, "not known to fsspec"),
         (3, PtyxrError, "a pattern or a list of paths"),
         ([io.BytesIO()], PtyxrError, "a pattern or a list of paths"),
         (["missing.h5"], MissingFileError, "no such file"),
@@ -531,6 +542,7 @@ def test_what_names_no_files_is_refused(paths, error, text):
     [
         ({"dim": "object_x"}, PtyxrError, "not put side by side"),
         ({"dim": "position_x"}, PtyxrError, "not put side by side"),
+        ({"dim": ["product"]}, PtyxrError, "not put side by side"),
         ({"combine": "trees"}, PtyxrError, "'auto', 'stack', 'tree'"),
         ({"labels": [1, 2]}, PtyxrError, "expected 4 labels"),
         ({"labels": Q([1, 2, 3, 4], "m")}, PtyxrError, "tomography_angle"),
@@ -541,6 +553,25 @@ def test_what_names_no_files_is_refused(paths, error, text):
 def test_arguments_that_make_no_sense_are_refused(files, options, error, text):
     with pytest.raises(error, match=text):
         ptyxr.open_series(files, **options)
+
+
+def test_a_dimension_with_a_name_much_like_another_is_warned_of(files):
+    with pytest.warns(UserWarning, match="Did you mean dim='tomography_angle'"):
+        ds = ptyxr.open_series(files, dim="tomographic_angle")
+    assert ds.sizes["tomographic_angle"] == 4
+
+
+def test_patterns_of_addresses_keep_the_links_of_their_chain(files):
+    memory = fsspec.filesystem("memory")
+    try:
+        for path in files[:2]:
+            memory.put(str(path), f"/scans/{path.name}")
+        for chain in ("", "simplecache::"):
+            found = find_files(f"{chain}memory:///scans/*.h5")
+            assert found == [f"{chain}memory:///scans/{path.name}" for path in files[:2]]
+            assert ptyxr.open_series(found, dim="name").sizes["name"] == 2
+    finally:
+        memory.store.clear()
 
 
 def test_patterns_find_files_in_folders_and_names_with_brackets(files, tmp_path):
@@ -580,6 +611,18 @@ def test_a_process_that_dies_is_told_of(files, monkeypatch):
     monkeypatch.setattr("ptyxr.opening._open_some", sys.exit)  # which ends a process
     with pytest.raises(PtyxrError, match=r"a\.h5 … .*d\.h5.*code.*parallel=False"):
         ptyxr.open_series(files, parallel=2)
+
+
+def ends_amid_its_answer(answer):
+    """Write the beginning of a pickle where answers go, in a process that helps."""
+    os.write(3, pickle.dumps(answer)[:-2])
+    os._exit(4)
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_amid_its_answer_is_told_of():
+    with pytest.raises(RuntimeError, match="ended with code 4"):
+        list(processes.run(ends_amid_its_answer, [list(range(9))], 1))
 
 
 @pytest.mark.slow

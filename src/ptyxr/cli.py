@@ -295,6 +295,10 @@ def info(file: _File, allow_external: _AllowExternal = False) -> None:
     name = source_name(file) if is_url(file) else str(file)
     file = located(file) if is_url(file) else file  # what is read of it, is read once
     with ptyxr.open_dataset(file, allow_external=allow_external) as ds:
+        if isinstance(file, Path) and file.is_dir():
+            kind = "Zarr store of ptyxr"
+            describe(ds, [("path", name), ("format", kind)], [])
+            return
         if _is_rawdata(file):
             kind, unknown = "PtychoPINN dataset (NPZ)", ptychopinn.unknown(NpzFile(file))
         elif PtychodusNpzBackend().guess_can_open(file):

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["packed", "to_zarr", "unpacked"]
 
 _SHAPE: Final = "original_shape"
+#: How HDF5 compressed an array; other writers have other words for it, and refuse these.
+_COMPRESSION: Final = ("compression", "compression_opts")
 #: Bytes that are read, compressed and written at once; each thread has a few of them in memory.
 _BLOCK: Final = 16 * 2**20
 
@@ -41,7 +43,7 @@ def packed(ds: Dataset) -> Dataset:
 
     Units are attributes. The pixel numbers that positions came with are coordinates. The exact
     grids of the axes, dtypes of attributes, and ranks as in the file that was opened are text in
-    one attribute.
+    one attribute. How arrays were compressed is not carried over.
 
     Raises
     ------
@@ -67,7 +69,10 @@ def packed(ds: Dataset) -> Dataset:
             numbers[stored] = Variable(variable.dims, encoding[PIXEL_NUMBERS], about)
             kept[PIXEL_NUMBERS][name] = stored
             kept[PIXEL_ORIGIN][name] = encoding.get(PIXEL_ORIGIN)
-    plain = dequantify(ds).assign_coords(numbers)
+    plain = dequantify(ds).assign_coords(numbers)  # which copies each variable's encoding
+    for variable in plain.variables.values():
+        for key in _COMPRESSION:
+            variable.encoding.pop(key, None)
     attrs = dict(plain.attrs)
     for name, value in ds.attrs.items():
         if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":

@@ -15,9 +15,11 @@ from ptyxr.errors import MissingDependencyError, MissingFileError, PtyxrError, w
 from ptyxr.formats.detect import open_dataset
 from ptyxr.processes import EndedError, available, can_start, run
 from ptyxr.storage.files import source_name
+from ptyxr.storage.remote_errors import sentence
+from ptyxr.storage.urls import is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from xarray import Dataset
 
@@ -33,7 +35,7 @@ _TASK: Final = 10  # files that a process opens before it tells
 Opened = tuple["Dataset | Exception", list[tuple[type[Warning], str]]]
 
 
-def find_files(paths: Any, **options: Any) -> list[str]:
+def find_files(paths: Any, storage_options: Mapping[str, Any] | None = None) -> list[str]:
     """Return the files that a pattern or a list names.
 
     Parameters
@@ -41,18 +43,20 @@ def find_files(paths: Any, **options: Any) -> list[str]:
     paths : str, path-like, or iterable of them
         A pattern is expanded (``**`` is any folder) and its files are sorted by name; a list keeps
         its order.
-    **options
-        ``storage_options`` is for the patterns of addresses.
+    storage_options : mapping, optional
+        What fsspec is to be given for a pattern of addresses.
 
     Raises
     ------
     MissingFileError
         If there is none.
+    RemoteError
+        If the files on a network cannot be listed.
     PtyxrError
         If something is no path.
     """
     if isinstance(paths, (str, os.PathLike)):
-        return _expanded(os.fsdecode(paths), options.get("storage_options"))
+        return _expanded(os.fsdecode(paths), storage_options)
     try:
         files = [os.fsdecode(one) for one in paths]
     except TypeError as error:
@@ -67,9 +71,10 @@ def find_files(paths: Any, **options: Any) -> list[str]:
     return files
 
 
-def _expanded(pattern: str, storage_options: Any) -> list[str]:
+def _expanded(pattern: str, storage_options: Mapping[str, Any] | None) -> list[str]:
+    remote = is_url(pattern)
     # A question mark begins the query of an address, and "scan[1].h5" may be a file's name.
-    is_pattern = "*" in pattern if "://" in pattern else glob.has_magic(pattern)
+    is_pattern = "*" in pattern if remote else glob.has_magic(pattern)
     if not is_pattern or os.path.exists(pattern):  # noqa: PTH110
         if os.path.isdir(pattern):  # noqa: PTH112
             raise MissingFileError(
@@ -78,30 +83,37 @@ def _expanded(pattern: str, storage_options: Any) -> list[str]:
                 remedy=f"Say which files in it: {os.path.join(pattern, '*.h5')!r}",  # noqa: PTH118
             )
         return [pattern]
-    if "://" in pattern:
+    if remote:
         found = _remote(pattern, storage_options)
     else:
         found = glob.glob(os.path.expanduser(pattern), recursive=True)  # noqa: PTH111, PTH207
     if not found:
-        raise MissingFileError(
-            "no file fits the pattern",
-            file=pattern,
-            remedy=f"Relative to {os.getcwd()!r}; '**' stands for folders within folders"  # noqa: PTH109
-            if "://" not in pattern and not os.path.isabs(pattern)  # noqa: PTH117
-            else None,
-        )
+        remedy = "'**' stands for folders within folders"
+        if remote:
+            remedy = "Many web servers do not list their files: give a list of addresses"
+        elif not os.path.isabs(pattern):  # noqa: PTH117
+            remedy = f"Relative to {os.getcwd()!r}; {remedy}"  # noqa: PTH109
+        raise MissingFileError("no file fits the pattern", file=source_name(pattern), remedy=remedy)
     return sorted(found)
 
 
-def _remote(pattern: str, storage_options: Any) -> list[str]:
+def _remote(pattern: str, storage_options: Mapping[str, Any] | None) -> list[str]:
+    """Return the addresses that a pattern stands for, with the links of a chain that it has."""
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise MissingDependencyError(
             "patterns of addresses need fsspec", remedy="pip install 'ptyxr[remote]'"
         ) from error
-    filesystem, path = url_to_fs(pattern, **(storage_options or {}))
-    return [filesystem.unstrip_protocol(one) for one in filesystem.glob(path)]
+    links = pattern.split("::")
+    starred = next(number for number, link in enumerate(links) if "*" in link)
+    try:
+        filesystem, path = url_to_fs(pattern, **(storage_options or {}))
+        found = [filesystem.unstrip_protocol(one) for one in filesystem.glob(path)]
+    except Exception as error:  # noqa: BLE001  (file systems raise anything)
+        # The cause is not shown: addresses and headers in it can be secret.
+        raise sentence(error, pattern, storage_options or {}) from None
+    return ["::".join((*links[:starred], one, *links[starred + 1 :])) for one in found]
 
 
 def _open_one(path: str, options: dict[str, Any]) -> Opened:

@@ -13,12 +13,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["EndedError", "available", "can_start", "run", "serve"]
+
+_PATIENCE: Final = 10.0  # seconds for a process to end that says no more
 
 
 class EndedError(RuntimeError):
@@ -55,7 +57,8 @@ class _Worker:
     """An interpreter that answers one task at a time."""
 
     def __init__(self) -> None:
-        code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
+        paths = [os.fspath(path) for path in sys.path]
+        code = f"import sys; sys.path[:] = {paths!r}; from {__name__} import serve; serve()"
         self._process = subprocess.Popen(  # noqa: S603  (this very interpreter)
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -69,11 +72,19 @@ class _Worker:
             self._process.stdin.flush()
             # From a process that was started here, and of what it was told.
             done, answer = pickle.load(self._process.stdout)  # noqa: S301
-        except (EOFError, BrokenPipeError) as error:
-            raise EndedError(number, self._process.wait()) from error
+        # What ends amid its answer leaves a part of a pickle.
+        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
+            raise EndedError(number, self._code()) from error
         if not done:
             raise answer
         return answer
+
+    def _code(self) -> int:
+        try:
+            return self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:  # it lives, and what it says is no answer
+            self._process.kill()
+            return self._process.wait()
 
     def end(self, *, now: bool) -> None:
         """Let the process end, or end it."""
@@ -104,9 +115,9 @@ def run(
     EndedError
         If a process died.
     """
-    workers = [_Worker() for _ in range(min(processes, len(tasks)))]
-    idle = list(workers)
-    pool = ThreadPoolExecutor(len(workers))
+    workers: list[_Worker] = []
+    idle: list[_Worker] = []
+    pool = ThreadPoolExecutor(max(1, min(processes, len(tasks))))
     finished = False
 
     def one(number: int) -> tuple[int, Any]:
@@ -117,6 +128,9 @@ def run(
             idle.append(worker)
 
     try:
+        # One by one, for the system may refuse the next: those before it are ended then.
+        workers.extend(_Worker() for _ in range(min(processes, len(tasks))))
+        idle += workers
         futures = [pool.submit(one, number) for number in range(len(tasks))]
         for future in as_completed(futures):
             yield future.result()

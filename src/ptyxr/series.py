@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import numpy as np
@@ -153,7 +154,7 @@ def open_series(
     True
     """
     _check(dim, combine, join, errors, kwargs)
-    files = find_files(paths, storage_options=kwargs.get("storage_options"))
+    files = find_files(paths, kwargs.get("storage_options"))
     given = None if labels is None else _given(labels, dim, len(files))
     # Plain numbers are stacked sooner; those of a tree are left as they are opened.
     options = {**kwargs, "quantify": quantify and combine == "tree", "cache": False}
@@ -214,6 +215,7 @@ def _combined(
         else:
             if given is None:
                 _warn_if_nobody_told(labels, dim)
+                _warn_if_misspelled(labels, dim)
             ds.set_close(_Closer.of(datasets))
             return ds if chunks is None else chunked(ds, chunks)
     own = None if given is None else labels
@@ -236,7 +238,8 @@ def _check(dim: Any, combine: Any, join: Any, errors: Any, kwargs: dict[str, Any
                 expected=", ".join(map(repr, allowed)),
             )
     taken = {str(d) for entry in SCHEMA.values() for d in entry.dims}
-    role = SCHEMA[dim].role if dim in SCHEMA else None
+    entry = SCHEMA.get(dim) if isinstance(dim, str) else None
+    role = None if entry is None else entry.role
     if not isinstance(dim, str) or dim in taken or role in ("variable", "coordinate"):
         raise PtyxrError(
             "products are not put side by side along this",
@@ -337,6 +340,17 @@ def _warn_if_nobody_told(labels: Variable | None, dim: str) -> None:
         warn(
             f"All {labels.size} products have {dim} 0 {SCHEMA[dim].unit}, which stands for "
             "unknown. Give labels=, or take dim='product'."
+        )
+
+
+def _warn_if_misspelled(labels: Variable | None, dim: str) -> None:
+    if labels is not None or dim in SCHEMA:
+        return
+    known = [name for name, entry in SCHEMA.items() if entry.role in ("scalar", "attribute")]
+    if alike := get_close_matches(dim, known, n=1, cutoff=0.75):
+        warn(
+            f"{dim!r} is nothing that the products have, and a new dimension without labels. "
+            f"Did you mean dim={alike[0]!r}?"
         )
 
 

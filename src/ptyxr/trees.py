@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,12 @@ __all__ = ["chunked", "tree_of"]
 
 def chunked(ds: Dataset, chunks: Any) -> Dataset:
     """Return a dataset in dask arrays, by default one chunk for each product."""
-    if not isinstance(chunks, dict):
-        return ds.chunk(chunks)
+    made = _chunked_by_dim(ds, chunks) if isinstance(chunks, dict) else ds.chunk(chunks)
+    made.set_close(ds._close)  # noqa: SLF001  (a dataset made of another forgets it)
+    return made
+
+
+def _chunked_by_dim(ds: Dataset, chunks: dict[Any, Any]) -> Dataset:
     made = {}
     for name, variable in ds.variables.items():
         lazy = name not in ds.xindexes and not isinstance(data_of(variable), np.ndarray)
@@ -31,12 +36,9 @@ def chunked(ds: Dataset, chunks: Any) -> Dataset:
         preferred = variable.encoding.get("preferred_chunks", {})
         wanted = {dim: chunks.get(dim, preferred.get(dim, -1)) for dim in variable.dims}
         made[name] = variable.chunk(wanted)
-    closer = ds._close  # noqa: SLF001
-    chunked = ds.assign({n: v for n, v in made.items() if n in ds.data_vars}).assign_coords(
+    return ds.assign({n: v for n, v in made.items() if n in ds.data_vars}).assign_coords(
         {n: v for n, v in made.items() if n in ds.coords}
     )
-    chunked.set_close(closer)
-    return chunked
 
 
 def tree_of(
@@ -87,9 +89,9 @@ def _names(sources: Sequence[str]) -> list[str]:
     """Return names of nodes: those of the files, with their folders where these do not tell."""
     paths = [PurePath(source.replace("\\", "/")) for source in sources]
     names = [path.stem for path in paths]
-    twice = {name for name in names if names.count(name) > 1} if len({*names}) < len(names) else ()
+    many = Counter(names)
     names = [
-        f"{path.parent.name}_{name}" if name in twice and path.parent.name else name
+        f"{path.parent.name}_{name}" if many[name] > 1 and path.parent.name else name
         for path, name in zip(paths, names, strict=True)
     ]
     taken: set[str] = set()

@@ -368,7 +368,11 @@ def _recognise(path: Any) -> FileCheck:
     if is_path(path) and not Path(name).exists():
         raise missing(path)
     if is_path(path) and Path(name).is_dir():
-        raise FormatError("this is a folder", expected="a file")
+        raise FormatError(
+            "this is a folder",
+            expected="a file",
+            remedy="What a dataset holds, of a Zarr store too, is checked by ds.ptyxr.validate()",
+        )
     if is_path(path) and not os.access(name, os.R_OK):
         raise PtyxrError("the file may not be read")
     start = first_bytes(path, 64)

@@ -1,5 +1,6 @@
 """Files by address: what is read of them and when, by a server that counts; and where they go."""
 
+import gc
 import io
 import os
 import pickle
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 import ptyxr
 from loopback import Server
 from ptyxr import cli
+from ptyxr.storage.locks import RESTING_LOCK
 from ptyxr.testing import assert_identical
 
 MB = 1_000_000
@@ -403,3 +405,14 @@ if __name__ == "__main__":
         capture_output=True, timeout=120, check=True,
     )  # fmt: skip
     assert b"done" in done.stdout
+
+
+def test_the_collector_works_again_where_waiting_for_it_is_interrupted(monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RESTING_LOCK, "_collecting", -1)  # another thread
+    monkeypatch.setattr("ptyxr.storage.locks.time.sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt), RESTING_LOCK:
+        pass
+    assert gc.isenabled()

@@ -18,6 +18,7 @@ from ptyxr.errors import (
     ExternalDataError,
     MissingDependencyError,
     MissingFileError,
+    PtyxrError,
     RemoteError,
 )
 from ptyxr.storage.urls import hide_secrets, is_url, shown
@@ -132,6 +133,11 @@ def test_a_package_that_is_not_installed(monkeypatch, lacking):
         with pytest.raises(MissingDependencyError, match="install") as caught:
             xr.open_dataset("s3://bucket/scan", engine=engine)
         assert ("s3fs" if lacking == "s3fs" else "ptyxr[remote]") in str(caught.value)
+
+
+def test_storage_options_have_names(server):
+    with pytest.raises(PtyxrError, match=r"storage_options.*a mapping"):
+        ptyxr.open_dataset(f"{server.url}/scan.h5", storage_options="anon")
 
 
 def test_storage_options_are_for_addresses(product, npz):

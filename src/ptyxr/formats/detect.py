@@ -143,7 +143,7 @@ def _check(source: Any) -> None:
         raise FormatError(
             "one file is opened at a time",
             found=f"a {type(source).__name__} of {len(source)}",
-            remedy="Open each: [ptyxr.open_dataset(one) for one in files]",
+            remedy="ptyxr.open_series(files) opens them together",
         )
     if hasattr(source, "filename") and hasattr(source, "create_dataset"):
         raise FormatError(
@@ -335,10 +335,10 @@ def open_dataset(
     >>> ptyxr.open_dataset(path).attrs["source_format"]
     'ptychodus'
     """
-    if diffraction is None and (stored := _stored(source, **kwargs)) is not None:
-        return stored
     if storage_options and not (is_url(source) or is_url(diffraction)):
         located(source, storage_options)  # which refuses it
+    if diffraction is None and (stored := _stored(source, **kwargs)) is not None:
+        return stored
     # Everything that looks inside, and the engine, share what is read of an address.
     source = located(source, storage_options) if is_url(source) else source
     if is_url(diffraction):

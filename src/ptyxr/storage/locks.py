@@ -42,9 +42,9 @@ class _RestingLock:
                 self._was_on = gc.isenabled()
                 gc.disable()
             self._holders += 1
-        while self._collecting not in (None, threading.get_ident()):
-            time.sleep(_MOMENT)
         try:
+            while self._collecting not in (None, threading.get_ident()):
+                time.sleep(_MOMENT)
             HDF5_LOCK.acquire()
         except BaseException:
             self._leave()

@@ -231,7 +231,7 @@ def missing(source: Any) -> MissingFileError:
         return MissingFileError(
             "there is no such file, for a path names one file and not all that are alike",
             file=name,
-            remedy="For several files: [ptyxr.open_dataset(one) for one in sorted(glob.glob(...))]",
+            remedy="ptyxr.open_series(pattern) opens them together",
         )
     folder = Path(name).parent
     lowest = folder

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ptyxr.errors import ChangedFileError, FormatError, PtyxrError
@@ -22,7 +23,7 @@ from ptyxr.storage.remote import RemoteFile
 from ptyxr.storage.urls import is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 __all__ = ["Source", "located", "no_pickle", "shown_address"]
 
@@ -48,8 +49,15 @@ def located(source: Any, storage_options: Mapping[str, Any] | None = None) -> An
     FormatError
         If it is none of them.
     PtyxrError
-        If there are `storage_options` for what is no address.
+        If there are `storage_options` for what is no address, or they are no mapping.
     """
+    if not isinstance(storage_options, Mapping | None):
+        raise PtyxrError(
+            "options have names",
+            key="storage_options",
+            found=type(storage_options).__name__,
+            expected="a mapping, as in {'anon': True}",
+        )
     if is_url(source):
         return RemoteFile(source, storage_options)
     check_source(source)
