@@ -349,3 +349,13 @@ def test_a_task_of_a_cluster_may_compute_by_itself(product, tmp_path):
     with distributed.LocalCluster(**cluster) as workers, distributed.Client(workers) as client:
         path = client.submit(task, product, tmp_path / "x.h5").result(timeout=60)
     ptyxr.testing.assert_identical(opened(path).load(), opened(product).load())
+
+
+def test_what_is_no_pattern_is_refused(product, tmp_path):
+    with opened(product) as ds:
+        for dtype, suffix in ((complex, "h5"), (object, "h5"), (object, "npz")):
+            wrong = ds.assign(diffraction=ds.diffraction.astype(dtype))
+            write = wrong.ptyxr.to_npz if suffix == "npz" else wrong.ptyxr.to_product
+            with pytest.raises(PtyxrError, match="diff"):
+                write(tmp_path / f"p.{suffix}")
+    assert not list(tmp_path.iterdir())

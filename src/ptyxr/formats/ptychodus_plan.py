@@ -323,6 +323,14 @@ def plan_raw_data(
         plan.attrs.update(bundle_version="1.0", contains_raw_data=np.int64(1))
         variable = ds["diffraction"].variable.transpose(*SCHEMA["diffraction"].dims)
         given = encoding.pop("diffraction", {})
+        if variable.dtype.kind == "c":
+            raise InvalidDataError(
+                "patterns are real numbers",
+                key="diffraction",
+                found=str(variable.dtype),
+                expected="amplitudes or counts",
+                remedy="Take the absolute value first: ds.assign(diffraction=abs(ds.diffraction))",
+            )
         planned = plan.array(f"{RAW_DATA}/diffraction", variable, given.get("dtype"))
         planned.options = storage_options("diffraction", given)
         if any(planned.options.values()) and "chunks" not in planned.options and variable.size:

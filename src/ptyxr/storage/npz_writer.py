@@ -47,6 +47,14 @@ def write_npz(
     """
     method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     types = {n: np.dtype((dtypes or {}).get(n, v.dtype)) for n, v in members.items()}
+    for name, dtype in types.items():
+        if dtype.hasobject:
+            raise PtyxrError(
+                "this is no array of numbers",
+                key=name,
+                found=str(dtype),
+                remedy="Convert it first, with astype",
+            )
     progress = Progress(sum(v.size * types[name].itemsize for name, v in members.items()))
     members = _with_small_ones_computed(members)
     with open(path, "w+b") as file:
