@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import pickle
@@ -613,16 +614,19 @@ def test_a_process_that_dies_is_told_of(files, monkeypatch):
         ptyxr.open_series(files, parallel=2)
 
 
-def ends_amid_its_answer(answer):
-    """Write the beginning of a pickle where answers go, in a process that helps."""
-    os.write(3, pickle.dumps(answer)[:-2])
-    os._exit(4)
-
-
 @pytest.mark.slow
-def test_a_process_that_dies_amid_its_answer_is_told_of():
+def test_a_process_that_dies_amid_its_answer_is_told_of(tmp_path, monkeypatch):
+    # In a module that the process can import, which this one is not everywhere.
+    (tmp_path / "amid.py").write_text(
+        "import os, pickle\n"
+        "def ends_amid_its_answer(answer):\n"
+        "    os.write(3, pickle.dumps(answer)[:-2])\n"
+        "    os._exit(4)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    amid = importlib.import_module("amid")
     with pytest.raises(RuntimeError, match="ended with code 4"):
-        list(processes.run(ends_amid_its_answer, [list(range(9))], 1))
+        list(processes.run(amid.ends_amid_its_answer, [list(range(9))], 1))
 
 
 @pytest.mark.slow
