@@ -63,10 +63,9 @@ class PtyxrDatasetAccessor:
 
     def _product(self, what: str) -> xr.Dataset:
         """Return the one product that something is of; of a series, without what pads it."""
-        from ptyxr.trimming import needs_one_product, trim
+        from ptyxr.trimming import one_product
 
-        needs_one_product(self._ds, what)
-        return trim(self._ds)
+        return one_product(self._ds, what)
 
     # Units
 
@@ -744,10 +743,9 @@ class DatasetPlots:
 
     @property
     def _ds(self) -> xr.Dataset:
-        from ptyxr.trimming import needs_one_product, trim
+        from ptyxr.trimming import one_product
 
-        needs_one_product(self._given, "a picture")
-        return trim(self._given)
+        return one_product(self._given, "a picture")
 
     def __call__(self, *, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
         """Draw an overview: object with positions on it, probe, loss."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from xarray import Variable, open_zarr
 
-from ptyxr.carried import data_of, has_quantity
+from ptyxr.carried import has_quantity
 from ptyxr.coordinates import dequantify, replace_coordinates
 from ptyxr.errors import InvalidDataError, PtyxrError, UnitError
 from ptyxr.formats.assembly import LEFT_OUT
@@ -21,6 +21,8 @@ from ptyxr.frame import PIXEL_ORIGIN
 from ptyxr.grids import Grid, tidy
 from ptyxr.indexes import GridIndex
 from ptyxr.model import KEPT
+from ptyxr.storage.chunked import is_dask
+from ptyxr.storage.preferred import grown
 from ptyxr.units import PIXEL
 from ptyxr.variables import PIXEL_NUMBERS
 
@@ -214,7 +216,7 @@ def _in_blocks(ds: Dataset, given: Mapping[Any, Any]) -> Dataset:
     large = {
         name: array.chunk(_blocks(array.variable, given.get(name) or {}))
         for name, array in ds.data_vars.items()
-        if array.nbytes > _BLOCK and not hasattr(data_of(array.variable), "dask")
+        if array.nbytes > _BLOCK and not is_dask(array.variable)
     }
     return ds.assign(large)
 
@@ -230,10 +232,6 @@ def _blocks(variable: Variable, given: Mapping[str, Any]) -> dict[Hashable, int]
         ),
         (1,) * variable.ndim,
     )
-    lengths = [min(c, n) for c, n in zip(chunks, variable.shape, strict=True)]
-    for axis in reversed(range(variable.ndim)):
-        size = math.prod(lengths) * variable.dtype.itemsize
-        lengths[axis] = min(lengths[axis] * max(1, _BLOCK // size), variable.shape[axis])
-        if lengths[axis] < variable.shape[axis]:
-            break
+    least = [min(c, n) for c, n in zip(chunks, variable.shape, strict=True)]
+    lengths = grown(least, variable.shape, variable.dtype.itemsize, _BLOCK)
     return dict(zip(variable.dims, lengths, strict=True))
