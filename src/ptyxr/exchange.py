@@ -24,7 +24,7 @@ from ptyxr.model import KEPT
 from ptyxr.storage.chunked import is_dask
 from ptyxr.storage.preferred import grown
 from ptyxr.units import PIXEL
-from ptyxr.variables import PIXEL_NUMBERS
+from ptyxr.variables import PIXEL_NUMBERS, kept_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -65,10 +65,11 @@ def packed(ds: Dataset) -> Dataset:
             kept["grids"][name] = asdict(index.grid)
         if _SHAPE in encoding:
             kept[_SHAPE][name] = [int(length) for length in encoding[_SHAPE]]
-        if PIXEL_NUMBERS in encoding and np.shape(encoding[PIXEL_NUMBERS]) == variable.shape:
+        pixels = kept_numbers(variable)
+        if pixels is not None:
             stored = f"{name}_pixels"
             about = {"long_name": f"{name} as it came, in pixels", "units": PIXEL}
-            numbers[stored] = Variable(variable.dims, encoding[PIXEL_NUMBERS], about)
+            numbers[stored] = Variable(variable.dims, pixels, about)
             kept[PIXEL_NUMBERS][name] = stored
             kept[PIXEL_ORIGIN][name] = encoding.get(PIXEL_ORIGIN)
     plain = dequantify(ds).assign_coords(numbers)  # which copies each variable's encoding

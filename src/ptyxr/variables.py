@@ -46,6 +46,7 @@ __all__ = [
     "PIXEL_NUMBERS",
     "AxisVariable",
     "UnitVariable",
+    "kept_numbers",
     "read_only",
     "same_numbers",
     "unit_variable",
@@ -60,7 +61,8 @@ _WRAPPING = getattr(getattr(api, "_protect_dataset_variables_inplace", None), "_
 _NOTHING = NumpyIndexingAdapter(np.empty(0))
 _DATA: Any = Variable._data  # type: ignore[misc]  # noqa: SLF001  (the slot)
 
-#: Key of a position's encoding for the pixel numbers that it came with.
+#: Key of a position's encoding for the pixel numbers that it came with: an array, or one that is
+#: read on use.
 PIXEL_NUMBERS = "pixel_numbers"
 
 
@@ -203,9 +205,14 @@ class UnitVariable(Variable):
         new = super().__getitem__(key)
         kept = (self._encoding or {}).get(PIXEL_NUMBERS)
         if kept is not None and np.shape(kept) == self.shape:
-            numbers = Variable(self._dims, kept)[key].values
+            numbers = data_of(Variable(self._dims, kept)[key])
             new.encoding = {**new.encoding, PIXEL_NUMBERS: numbers}
         return new
+
+    def load(self, **kwargs: Any) -> Self:
+        """Load what is left in the file: the pixel numbers that came with it."""
+        kept_numbers(self)
+        return super().load(**kwargs)
 
     def _replace(self, *args: Any, **kwargs: Any) -> UnitVariable:
         new = super()._replace(*args, **kwargs)
@@ -341,6 +348,26 @@ class AxisVariable(UnitVariable):
     def _same(self, mine: np.ndarray, unit: str, theirs: np.ndarray, their_unit: str) -> bool:
         step = np.abs(np.diff(mine)).min() if mine.size > 1 else 0.0
         return same_numbers(mine, unit, theirs, their_unit, slack=TOLERANCE * step)
+
+
+def kept_numbers(position: Variable) -> np.ndarray | None:
+    """Return the pixel numbers that a position came with, or None; from now on in memory.
+
+    Parameters
+    ----------
+    position : Variable
+        (N,) scan positions.
+
+    Returns
+    -------
+    (N,) ndarray or None
+        None also where they are no longer of these positions.
+    """
+    kept = position.encoding.get(PIXEL_NUMBERS)
+    if kept is None or kept.shape != position.shape:
+        return None
+    numbers = position.encoding[PIXEL_NUMBERS] = np.asarray(kept)
+    return numbers
 
 
 def read_only(labels: np.ndarray) -> np.ndarray:
