@@ -128,6 +128,18 @@ def test_what_is_loaded_needs_its_file_no_more(product, tmp_path, options):
     np.testing.assert_array_equal(rawdata.xcoords, raw_numbers(product))
 
 
+def test_nominal_positions_are_read_when_used(product, recorded):
+    ds = opened(product)
+    assert ds.nominal_position_x.dtype == float
+    repr(ds.copy().rename(position="point").assign(one=1).attrs)
+    assert "/nominal_position_x_m" not in recorded
+    assert ds.nominal_position_x.attrs["units"] == "meter"
+    assert ds.nominal_position_x.pint.units == ptyxr.ureg.meter
+    with h5py.File(product) as file:
+        stored = file["nominal_position_x_m"][()]
+    np.testing.assert_array_equal(ds.nominal_position_x.data.magnitude, stored)
+
+
 def raw_numbers(path):
     with h5py.File(path) as file:
         return file["raw_data/xcoords"][()]

@@ -92,8 +92,15 @@ def decode_positions(product: Assembly, group: StoredGroup, raw: StoredGroup | N
             numbers = cached(array) if product.quantify else array.read()
             encoding = {PIXEL_NUMBERS: numbers, PIXEL_ORIGIN: raw_origin(raw)}
         if found is not None:
-            values = found[1].read().astype(float, copy=False)
-            product.coordinate(name, found[0], values, encoding=encoding)
+            # The nominal ones are looked at now and then, and are as many again.
+            product.coordinate(
+                name,
+                found[0],
+                cached(found[1])
+                if product.quantify and name.startswith("nominal")
+                else found[1].read().astype(float, copy=False),
+                encoding=encoding,
+            )
         elif array is not None and name.startswith("nominal"):
             nominal = _nominal(group, raw, name, array.read())
             if nominal is not None:

@@ -158,8 +158,10 @@ class PtychodusDiffractionBackend(BackendEntrypoint):
         ----------
         filename_or_obj : str, path-like, bytes or binary file object
             Path, address (``https://…``, ``s3://…``) or content of the file.
-        mask_and_scale, decode_times, decode_timedelta, use_cftime, concat_characters, decode_coords
+        mask_and_scale, decode_times, decode_timedelta : object, optional
             Accepted and without effect: the file is no netCDF file.
+        use_cftime, concat_characters, decode_coords : object, optional
+            The same.
         drop_variables : str or iterable of str, optional
             Names of the model that are left out, before they are read.
         quantify : bool, default: True
@@ -171,12 +173,27 @@ class PtychodusDiffractionBackend(BackendEntrypoint):
         storage_options : mapping, optional
             What fsspec is to be given for an address: user and key, ``{"anon": True}``, headers.
 
+        Returns
+        -------
+        xarray.Dataset
+            ``diffraction`` (position, detector_y, detector_x) as stored, lazy, with
+            ``position_index`` (position,) int64.
+
         Raises
         ------
         MissingFileError, FormatError, RemoteError
             If there is no such file, or it has no patterns.
         InvalidDataError
             If something in it cannot be represented.
+
+        Examples
+        --------
+        >>> import h5py, numpy as np, xarray as xr
+        >>> with h5py.File("patterns.h5", "w") as file:
+        ...     file["patterns"] = np.zeros((5, 8, 8), "uint16")
+        ...     file["indexes"] = np.arange(5)
+        >>> xr.open_dataset("patterns.h5", engine="ptychodus-diffraction").diffraction.shape
+        (5, 8, 8)
         """
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords

@@ -152,8 +152,10 @@ class PtychodusNpzBackend(BackendEntrypoint):
         ----------
         filename_or_obj : str, path-like, bytes or binary file object
             Path, address (``https://…``, ``s3://…``) or content of the product.
-        mask_and_scale, decode_times, decode_timedelta, use_cftime, concat_characters, decode_coords
+        mask_and_scale, decode_times, decode_timedelta : object, optional
             Accepted and without effect: a product is no netCDF file.
+        use_cftime, concat_characters, decode_coords : object, optional
+            The same.
         drop_variables : str or iterable of str, optional
             Names of the model that are left out, before they are read.
         quantify : bool, default: True
@@ -161,12 +163,25 @@ class PtychodusNpzBackend(BackendEntrypoint):
         storage_options : mapping, optional
             What fsspec is to be given for an address: user and key, ``{"anon": True}``, headers.
 
+        Returns
+        -------
+        xarray.Dataset
+            As of the HDF5 product: lazy arrays, positions and axes float64 in metre.
+
         Raises
         ------
         MissingFileError, FormatError, RemoteError
             If there is no such file, or it is no product.
         InvalidDataError
             If something in it cannot be represented.
+
+        Examples
+        --------
+        >>> import warnings, xarray as xr, ptyxr
+        >>> with warnings.catch_warnings(action="ignore"):  # it has no place for pixel numbers
+        ...     path = ptyxr.tutorial.example().ptyxr.to_product("scan.npz")
+        >>> xr.open_dataset(path, engine="ptychodus-npz").position_x.pint.units
+        <Unit('meter')>
         """
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords
