@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import numpy as np
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
     from ptyxr.formats.ptychopinn_writer import RawData
+    from ptyxr.pictures import DatasetPlots
     from ptyxr.report import Report
 
 __all__ = ["PtyxrDataArrayAccessor", "PtyxrDatasetAccessor"]
@@ -50,7 +49,14 @@ class PtyxrDatasetAccessor:
         self._obj = ds
 
     def __repr__(self) -> str:
-        return f"<ptyxr accessor of a dataset with {', '.join(map(str, self._obj.data_vars))}>"
+        from ptyxr.reprs import as_text
+
+        return as_text(self._obj)
+
+    def _repr_html_(self) -> str:
+        from ptyxr.reprs import as_html
+
+        return as_html(self._obj)
 
     @property
     def _ds(self) -> xr.Dataset:
@@ -638,7 +644,12 @@ class PtyxrDatasetAccessor:
 
     @property
     def plot(self) -> DatasetPlots:
-        """Pictures: ``plot()`` is an overview, ``plot.object()`` and others are its parts."""
+        """Pictures: ``plot()`` is an overview, ``plot.object()`` and others are its parts.
+
+        See `ptyxr.pictures.DatasetPlots`, which it is, for what they take.
+        """
+        from ptyxr.pictures import DatasetPlots
+
         return DatasetPlots(self._ds)
 
 
@@ -656,7 +667,14 @@ class PtyxrDataArrayAccessor:
         self._obj = array
 
     def __repr__(self) -> str:
-        return f"<ptyxr accessor of {self._obj.name!r}>"
+        from ptyxr.reprs import as_text
+
+        return as_text(self._obj)
+
+    def _repr_html_(self) -> str:
+        from ptyxr.reprs import as_html
+
+        return as_html(self._obj)
 
     @property
     def _array(self) -> xr.DataArray:
@@ -711,7 +729,7 @@ class PtyxrDataArrayAccessor:
         Parameters
         ----------
         **kwargs
-            What the picture takes; see `DatasetPlots`.
+            What the picture of this name takes, as ``ds.ptyxr.plot.object`` of an object.
 
         Raises
         ------
@@ -726,61 +744,7 @@ class PtyxrDataArrayAccessor:
                 expected="'object', 'probe', 'loss' or 'diffraction'",
                 remedy="xarray's own .plot() draws any array",
             )
+        from ptyxr.pictures import DatasetPlots
+
         picture = getattr(DatasetPlots(self._array.to_dataset()), name)
         return picture(**kwargs)  # type: ignore[no-any-return]
-
-
-class DatasetPlots:
-    """Pictures of a dataset, drawn by matplotlib.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        A dataset of the data model.
-    """
-
-    def __init__(self, ds: xr.Dataset) -> None:
-        self._given = ds
-
-    @property
-    def _ds(self) -> xr.Dataset:
-        from ptyxr.trimming import needs_one_product, trim
-
-        needs_one_product(self._given, "a picture")
-        return trim(self._given)
-
-    def __call__(self, *, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-        """Draw an overview: object with positions on it, probe, loss."""
-        from ptyxr import plotting
-
-        return plotting.plot(self._ds, fig=fig)
-
-    def object(self, **kwargs: Any) -> Axes:
-        """Draw the object; see `ptyxr.plotting.plot_object`."""
-        from ptyxr import plotting
-
-        return plotting.plot_object(self._ds, **kwargs)
-
-    def probe(self, **kwargs: Any) -> Axes:
-        """Draw a mode of the probe; see `ptyxr.plotting.plot_probe`."""
-        from ptyxr import plotting
-
-        return plotting.plot_probe(self._ds, **kwargs)
-
-    def positions(self, **kwargs: Any) -> Axes:
-        """Draw the scan positions; see `ptyxr.plotting.plot_positions`."""
-        from ptyxr import plotting
-
-        return plotting.plot_positions(self._ds, **kwargs)
-
-    def loss(self, **kwargs: Any) -> Axes:
-        """Draw the loss by epoch; see `ptyxr.plotting.plot_loss`."""
-        from ptyxr import plotting
-
-        return plotting.plot_loss(self._ds, **kwargs)
-
-    def diffraction(self, index: int | np.integer[Any] = 0, **kwargs: Any) -> Axes:
-        """Draw a diffraction pattern; see `ptyxr.plotting.plot_diffraction`."""
-        from ptyxr import plotting
-
-        return plotting.plot_diffraction(self._ds, int(index), **kwargs)
