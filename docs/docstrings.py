@@ -28,7 +28,11 @@ NOT_KEPT = {
     "SA01": "the API page has them side by side",
     "SA04": "the same",
 }
-ACCESSORS = ("PtyxrDatasetAccessor", "PtyxrDataArrayAccessor")
+ACCESSORS = (
+    "accessor.PtyxrDatasetAccessor",
+    "accessor.PtyxrDataArrayAccessor",
+    "pictures.DatasetPlots",
+)
 ENGINES = {
     "ptychodus": "PtychodusBackend",
     "ptychodus_npz": "PtychodusNpzBackend",
@@ -48,10 +52,11 @@ def public() -> Iterator[tuple[str, bool]]:
         elif inspect.isfunction(found):
             yield f"ptyxr.{name}", True
     for accessor in ACCESSORS:
-        found = getattr(importlib.import_module("ptyxr.accessor"), accessor)
+        module, _, kind = accessor.partition(".")
+        found = getattr(importlib.import_module(f"ptyxr.{module}"), kind)
         for name in dir(found):
             if not name.startswith("_"):
-                yield f"ptyxr.accessor.{accessor}.{name}", True
+                yield f"ptyxr.{accessor}.{name}", True
     for module, engine in ENGINES.items():
         yield f"ptyxr.formats.{module}.{engine}.open_dataset", True
     for where in CLASSES:

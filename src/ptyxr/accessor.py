@@ -16,10 +16,9 @@ from ptyxr.methods.optics import OpticsMethods
 from ptyxr.methods.points import PointMethods
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
+    from ptyxr.pictures import DatasetPlots
     from ptyxr.units import QuantityLike, UnitLike
 
 __all__ = ["PtyxrDataArrayAccessor", "PtyxrDatasetAccessor"]
@@ -36,11 +35,30 @@ class PtyxrDatasetAccessor(FrameMethods, PointMethods, OpticsMethods, FileMethod
     """
 
     def __repr__(self) -> str:
-        return f"<ptyxr accessor of a dataset with {', '.join(map(str, self._obj.data_vars))}>"
+        from ptyxr.reprs import as_text
+
+        return as_text(self._obj)
+
+    def _repr_html_(self) -> str:
+        from ptyxr.reprs import as_html
+
+        return as_html(self._obj)
 
     @property
     def plot(self) -> DatasetPlots:
-        """Pictures: ``plot()`` is an overview, ``plot.object()`` and others are its parts."""
+        """Pictures: ``plot()`` is an overview, ``plot.object()`` and others are its parts.
+
+        See `ptyxr.pictures.DatasetPlots`, which it is, for what they take.
+
+        Examples
+        --------
+        >>> import ptyxr
+        >>> ax = ptyxr.tutorial.example().ptyxr.plot.object(quantity="phase")
+        >>> ax.get_xlabel()
+        'x (µm)'
+        """
+        from ptyxr.pictures import DatasetPlots
+
         return DatasetPlots(self._ds)
 
 
@@ -58,7 +76,14 @@ class PtyxrDataArrayAccessor:
         self._obj = array
 
     def __repr__(self) -> str:
-        return f"<ptyxr accessor of {self._obj.name!r}>"
+        from ptyxr.reprs import as_text
+
+        return as_text(self._obj)
+
+    def _repr_html_(self) -> str:
+        from ptyxr.reprs import as_html
+
+        return as_html(self._obj)
 
     @property
     def _array(self) -> xr.DataArray:
@@ -285,12 +310,22 @@ class PtyxrDataArrayAccessor:
         Parameters
         ----------
         **kwargs
-            What the picture takes; see `DatasetPlots`.
+            What the picture of this name takes, as ``ds.ptyxr.plot.object`` of an object.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
 
         Raises
         ------
         MissingDataError
             If there is no picture for an array of this name.
+
+        Examples
+        --------
+        >>> import ptyxr
+        >>> ptyxr.tutorial.example().object.ptyxr.to("nm").ptyxr.plot(unit="nm").get_ylabel()
+        'y (nm)'
         """
         name = str(self._array.name)
         if name not in ("object", "probe", "loss", "diffraction"):
@@ -300,60 +335,7 @@ class PtyxrDataArrayAccessor:
                 expected="'object', 'probe', 'loss' or 'diffraction'",
                 remedy="xarray's own .plot() draws any array",
             )
+        from ptyxr.pictures import DatasetPlots
+
         picture = getattr(DatasetPlots(self._array.to_dataset()), name)
         return picture(**kwargs)  # type: ignore[no-any-return]
-
-
-class DatasetPlots:
-    """Pictures of a dataset, drawn by matplotlib.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        A dataset of the data model.
-    """
-
-    def __init__(self, ds: xr.Dataset) -> None:
-        self._given = ds
-
-    @property
-    def _ds(self) -> xr.Dataset:
-        from ptyxr.trimming import one_product
-
-        return one_product(self._given, "a picture")
-
-    def __call__(self, *, fig: Figure | SubFigure | None = None) -> Figure | SubFigure:
-        """Draw an overview: object with positions on it, probe, loss."""
-        from ptyxr import plotting
-
-        return plotting.plot(self._ds, fig=fig)
-
-    def object(self, **kwargs: Any) -> Axes:
-        """Draw the object; see `ptyxr.plotting.plot_object`."""
-        from ptyxr import plotting
-
-        return plotting.plot_object(self._ds, **kwargs)
-
-    def probe(self, **kwargs: Any) -> Axes:
-        """Draw a mode of the probe; see `ptyxr.plotting.plot_probe`."""
-        from ptyxr import plotting
-
-        return plotting.plot_probe(self._ds, **kwargs)
-
-    def positions(self, **kwargs: Any) -> Axes:
-        """Draw the scan positions; see `ptyxr.plotting.plot_positions`."""
-        from ptyxr import plotting
-
-        return plotting.plot_positions(self._ds, **kwargs)
-
-    def loss(self, **kwargs: Any) -> Axes:
-        """Draw the loss by epoch; see `ptyxr.plotting.plot_loss`."""
-        from ptyxr import plotting
-
-        return plotting.plot_loss(self._ds, **kwargs)
-
-    def diffraction(self, index: int | np.integer[Any] = 0, **kwargs: Any) -> Axes:
-        """Draw a diffraction pattern; see `ptyxr.plotting.plot_diffraction`."""
-        from ptyxr import plotting
-
-        return plotting.plot_diffraction(self._ds, int(index), **kwargs)

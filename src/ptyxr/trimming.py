@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from xarray import Dataset
 
-__all__ = ["one_product", "trim"]
+__all__ = ["one_product", "series_dims", "trim"]
 
 #: What has a further dimension where one product is beside another, as after xr.concat.
 _TELLING: Final = ("object", "probe", "diffraction", "loss", "position_x", "position_y")
