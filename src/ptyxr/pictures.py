@@ -338,7 +338,7 @@ class DatasetPlots:
         ax : matplotlib.axes.Axes, optional
             Where to draw; without, in a new figure of pyplot's.
         **line
-            What ``Axes.plot`` takes: ``color``, ``label``, ``lw``, …
+            What ``Axes.plot`` takes: ``color``, ``label``, ``lw`` and others.
 
         Returns
         -------
