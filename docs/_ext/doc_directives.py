@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, ClassVar
 
-import tables
+import doc_tables
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
@@ -39,13 +39,13 @@ class _Table(SphinxDirective):
 class ModelTable(_Table):
     """A part of the data model."""
 
-    make = staticmethod(tables.model)
+    make = staticmethod(doc_tables.model)
 
 
 class KeyTable(_Table):
     """What stands where in a format."""
 
-    make = staticmethod(tables.keys)
+    make = staticmethod(doc_tables.keys)
 
 
 class CommandHelp(SphinxDirective):

@@ -1,6 +1,6 @@
 """Tables of the documentation as Markdown, taken from the tables that the code works with.
 
-Nothing here knows Sphinx: `generated.py` puts the text into pages, and tests read it.
+Nothing here knows Sphinx: `doc_directives.py` puts the text into pages, and tests read it.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def code(*names: str) -> str:
 
 
 def anchor(name: str) -> str:
-    """Return what an entry of the model is linked to by: ``data-model.md#model-photon_energy``."""
-    return f"model-{name}"
+    """Return what an entry of the model is linked to by: ``data-model.md#model-photon-energy``."""
+    return f"model-{name.replace('_', '-')}"
 
 
 def linked(name: str) -> str:
@@ -70,10 +70,9 @@ def linked(name: str) -> str:
 def _row(entry: Entry) -> list[str]:
     named = f"`{entry.name}`{{#{anchor(entry.name)}}}"
     meaning = entry.long_name
-    if entry.name in AXES:
-        meaning += f"; a grid of pixels, sizes in {linked(AXES[entry.name].pixel_size)}"
-    if entry.name in POSITIONS:
-        meaning += f"; to pixels and back by {linked(POSITIONS[entry.name])}"
+    sizes = {name: axis.pixel_size for name, axis in AXES.items()} | dict(POSITIONS)
+    if entry.name in sizes:
+        meaning += f"; pixel size {linked(sizes[entry.name])}"
     cells = [named, code(*entry.dims), f"`{entry.unit}`" if entry.unit else "", KINDS[entry.kind]]
     return [*cells, meaning]
 
@@ -89,7 +88,7 @@ def model(which: str) -> str:
     """
     if which == "series":
         return table(("name", "what it is"), ((f"`{k}`", v) for k, v in PARTS.items()))
-    head = ["name", "dimensions", "unit on opening", "kind", "what it is"]
+    head = ["name", "dimensions", "unit", "kind", "what it is"]
     rows = [_row(entry) for entry in SCHEMA.values() if entry.role in ROLES[which]]
     kept = [column for column in range(5) if any(row[column] for row in rows)]
     return table((head[c] for c in kept), ([row[c] for c in kept] for row in rows))
