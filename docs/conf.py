@@ -28,8 +28,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
-templates_path = [sphinx_autosummary_accessors.templates_path]
+exclude_patterns = ["_build", "_templates", "jupyter_execute", "**.ipynb_checkpoints"]
+templates_path = ["_templates", sphinx_autosummary_accessors.templates_path]
 default_role = "literal"
 
 # Inventories of other projects need the network: only the published build asks for them, so that

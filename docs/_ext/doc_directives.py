@@ -55,7 +55,7 @@ class CommandHelp(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         words = [*self.arguments, "--help"]
-        environment = {**os.environ, "COLUMNS": "92", "TERM": "dumb", "NO_COLOR": "1"}
+        environment = {**os.environ, "COLUMNS": "106", "TERM": "dumb", "NO_COLOR": "1"}
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-m", "ptyxr", *words],
             capture_output=True, text=True, encoding="utf-8", check=True,

@@ -30,10 +30,10 @@ KINDS = {
 
 #: Where a key of a product stands, in HDF5.
 PLACES = {
-    "root": "attribute of the root",
+    "root": "root attribute",
     "dataset": "dataset",
-    "object": "attribute of `object`",
-    "probe": "attribute of `probe`",
+    "object": "`object` attribute",
+    "probe": "`probe` attribute",
 }
 
 ROLES = {
@@ -100,7 +100,7 @@ def _product() -> str:
         newest, *older = key.spellings
         rows.append([linked(key.name), PLACES[key.place], f"`{newest}`", code(*older)])
     rows += [
-        [linked(axis), PLACES["object"], f"`{spelling}`, the centre of the axis", ""]
+        [linked(axis), PLACES["object"], f"`{spelling}`: its centre", ""]
         for axis, spelling in CENTER.items()
     ]
     return table(("in the dataset", "in the file", "key", "older spellings, read and written"), rows)

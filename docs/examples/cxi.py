@@ -42,7 +42,6 @@ SCALARS = (
     (DETECTOR, "y_pixel_size", "meter / pixel", "detector_pixel_height", "meter / pixel"),
     (SOURCE, "energy", "joule", "photon_energy", "electron_volt"),
 )
-
 # -- what it means
 
 
