@@ -2,8 +2,8 @@
 
     python docs/check_links.py BUILT_HTML
 
-The README's links into the repository are checked too, and that the page of the data model has a row
-for every entry of it. Addresses of other sites are not asked for.
+The README's links into the repository are checked too, and that the page of the data model has a
+row for every entry of it. Addresses of other sites are not asked for.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
-from doc_tables import anchor  # noqa: E402
+from doc_tables import anchor
 
-from ptyxr.model import SCHEMA  # noqa: E402
+from ptyxr.model import SCHEMA
 
 ROOT = Path(__file__).parents[1]
 #: Where a page names another file.

@@ -45,6 +45,10 @@ if os.environ.get("READTHEDOCS") == "True":
         "dask": ("https://docs.dask.org/en/stable", None),
     }
 
+# Every name that is linked exists: of other projects, only the published build knows them.
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(dask|matplotlib|numpy|pint|xarray)\..*")]
+
 # -- API reference
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc's sections say it, with shapes and units

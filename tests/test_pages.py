@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def run_page(name, **names):
-    """Run the blocks of Python of a page, in order, in one namespace that has some names already."""
+    """Run the blocks of Python of a page, in order, in one namespace with some names in it."""
     page = DOCS / f"{name}.md"
     blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
     assert blocks

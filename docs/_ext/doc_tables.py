@@ -103,7 +103,9 @@ def _product() -> str:
         [linked(axis), PLACES["object"], f"`{spelling}`: its centre", ""]
         for axis, spelling in CENTER.items()
     ]
-    return table(("in the dataset", "in the file", "key", "older spellings, read and written"), rows)
+    return table(
+        ("in the dataset", "in the file", "key", "older spellings, read and written"), rows
+    )
 
 
 def _product_npz() -> str:

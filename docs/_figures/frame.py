@@ -78,9 +78,7 @@ def pixels(ax, x, y, tint=None):
 
 
 def arrow(ax, start, end, text="", **place):
-    ax.annotate(
-        "", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.5}, zorder=6
-    )
+    ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.5}, zorder=6)
     if text:
         ax.text(*place.pop("at"), text, color=INK, **place)
 
@@ -128,7 +126,11 @@ def draw_object(ax):
     ax.plot(px, py, "o", color=SCAN, ms=4.5, mec="white", mew=0.6, zorder=5)
     at = 3
     beam(ax, numbers(ds, "probe_x"), numbers(ds, "probe_y"), (px[at], py[at]), 0.55)
-    named = {"fontsize": 9, "zorder": 8, "bbox": {"fc": "white", "ec": "none", "pad": 1.2, "alpha": 0.85}}
+    named = {
+        "fontsize": 9,
+        "zorder": 8,
+        "bbox": {"fc": "white", "ec": "none", "pad": 1.2, "alpha": 0.85},
+    }
     ax.text(px[0], py[0] - 0.35, "position_x, position_y", ha="left", va="bottom", **named)
     probe_right = px[at] + edges(numbers(ds, "probe_x"))[1]
     probe_top = py[at] + edges(numbers(ds, "probe_y"))[0]
@@ -137,7 +139,13 @@ def draw_object(ax):
         weight="bold", zorder=8,
     )  # fmt: skip
     # The size of a pixel.
-    sized = {"arrowstyle": "|-|,widthA=0.25,widthB=0.25", "color": INK, "lw": 1, "shrinkA": 0, "shrinkB": 0}
+    sized = {
+        "arrowstyle": "|-|,widthA=0.25,widthB=0.25",
+        "color": INK,
+        "lw": 1,
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
     ax.annotate("", (x[0] - 0.5, bottom + 0.4), (x[0] + 0.5, bottom + 0.4), arrowprops=sized)
     ax.text(x[0] + 0.75, bottom + 0.4, "object_pixel_width", va="center", fontsize=9)
     ax.annotate("", (right + 0.4, y[-1] + 0.5), (right + 0.4, y[-1] - 0.5), arrowprops=sized)

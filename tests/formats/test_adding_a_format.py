@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import xarray as xr
 from cxi import CXIBackend
-from cxi_files import PIXEL, write_cxi
 
 import ptyxr
+from cxi_files import PIXEL, write_cxi
 from ptyxr.errors import FormatError, InvalidDataError
 
 Q = ptyxr.ureg.Quantity
@@ -49,7 +49,8 @@ def test_it_says_what_the_file_has(ds, scan_and_path):
     assert ds.detector_x.data.units == ptyxr.ureg.pixel
     assert set(ds.variables) == {
         "diffraction", "bad_pixels", "position_x", "position_y", "detector_x", "detector_y",
-        "photon_energy", "detector_object_distance", "detector_pixel_width", "detector_pixel_height",
+        "photon_energy", "detector_object_distance", "detector_pixel_width",
+        "detector_pixel_height",
     }  # fmt: skip
 
 
