@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from ptyxr.storage.arrays import StoredArray
     from ptyxr.storage.hdf5_writer import Plan, PlannedArray
 
-__all__ = ["PtychodusNpzBackend", "as_group", "as_members"]
+__all__ = ["BESIDE", "PtychodusNpzBackend", "as_group", "as_members"]
 
 #: What tells a product by its names.
 _TELLING: Final = frozenset({"object", "probe", "probe_position_x_m"})
 #: Attributes of the two arrays, by the member that keeps them.
-_ATTRIBUTES: Final = {
+BESIDE: Final = {
     f"{place}_{spelling}": (place, spelling)
     for place in ("object", "probe")
     for spelling in (
@@ -69,8 +69,8 @@ def as_group(file: NpzFile) -> StoredGroup:
     group = StoredGroup(file.name, "/", {}, others=[*file.objects, *file.others], bad=file.bad)
     beside: dict[str, dict[str, Any]] = {"object": {}, "probe": {}}
     for name, array in file.arrays.items():
-        if name in _ATTRIBUTES:
-            place, spelling = _ATTRIBUTES[name]
+        if name in BESIDE:
+            place, spelling = BESIDE[name]
             beside[place][spelling] = _attribute(array)
         elif name in _ARRAYS or (array.shape and not (name in _ROOT and array.shape == (1,))):
             group.arrays[name] = _NpzMember(array, beside.get(name, {}))
@@ -109,7 +109,7 @@ def as_members(plan: Plan) -> dict[str, PlannedArray]:
             continue
         members.arrays[name] = planned
         for spelling, value in planned.attrs.items():
-            if f"{name}_{spelling}" in _ATTRIBUTES:
+            if f"{name}_{spelling}" in BESIDE:
                 members.array(f"{name}_{spelling}", Variable((), np.asarray(value)))
     if left_out:
         names = ", ".join(name.removeprefix(f"{RAW_DATA}/") for name in left_out)
