@@ -29,6 +29,7 @@ from ptyxr.carried import data_of
 from ptyxr.errors import UnitError
 from ptyxr.model import SCHEMA, TOLERANCE
 from ptyxr.spelling import example
+from ptyxr.storage.arrays import StoredArray
 from ptyxr.units import (
     canonical,
     convert,
@@ -126,22 +127,25 @@ class Unread:
 
     Parameters
     ----------
-    array : array-like
-        What is read when the numbers are asked for; has ``shape`` and ``ndim``.
+    array : StoredArray
+        What is read when the numbers are asked for.
     unit : str
         In canonical spelling.
     """
 
-    def __init__(self, array: Any, unit: str) -> None:
+    def __init__(self, array: StoredArray, unit: str) -> None:
         self.array = array
         self.unit = unit
         self.dtype = np.dtype(float)
-        self.shape: tuple[int, ...] = array.shape
-        self.ndim: int = len(self.shape)
+        self.shape = array.shape
+        self.ndim = len(self.shape)
+        self._numbers: np.ndarray | None = None
 
     def read(self) -> Any:
-        """Return the numbers as a Quantity of float64."""
-        return quantity(np.asarray(self.array, dtype=float), self.unit)
+        """Return the numbers as a Quantity of float64, the same ones to all that share them."""
+        if self._numbers is None:
+            self._numbers = self.array.read().astype(float, copy=False)
+        return quantity(self._numbers, self.unit)
 
 
 def _has_unit(data: Any) -> bool:
@@ -513,9 +517,9 @@ def unit_variable(
 ) -> Variable:
     """Return a coordinate: a Quantity, or plain numbers with a ``units`` attribute.
 
-    Values that are left in a file stay there, where it is to be a Quantity.
+    A stored array is left in its file until it is used, and becomes a Quantity in any case.
     """
-    if quantified and isinstance(values, ExplicitlyIndexed):
+    if isinstance(values, StoredArray):
         return kind(dims, Unread(values, unit), attrs, encoding, fastpath=True)
     if quantified:
         return kind(dims, quantity(values, unit), attrs, encoding)

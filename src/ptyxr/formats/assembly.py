@@ -20,8 +20,6 @@ from ptyxr.variables import unit_variable
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-    from xarray.core.indexing import MemoryCachedArray
-
 __all__ = ["DECODERS", "LEFT_OUT", "Assembly", "axes_text", "promoted"]
 
 #: Key of a dataset's encoding for what the file has, and the model no place for.
@@ -198,7 +196,7 @@ class Assembly:
         self,
         name: str,
         key: str,
-        values: np.ndarray | MemoryCachedArray,
+        values: np.ndarray | StoredArray,
         *,
         unit: str | None = None,
         encoding: dict[str, Any] | None = None,

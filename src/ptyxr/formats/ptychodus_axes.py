@@ -96,7 +96,7 @@ def decode_positions(product: Assembly, group: StoredGroup, raw: StoredGroup | N
             product.coordinate(
                 name,
                 found[0],
-                cached(found[1])
+                found[1]
                 if product.quantify and name.startswith("nominal")
                 else found[1].read().astype(float, copy=False),
                 encoding=encoding,
