@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import io
+import shutil
 import subprocess
 import sys
+import tracemalloc
 
+import h5py
 import numpy as np
 import pint
 import pytest
@@ -465,6 +469,63 @@ def test_large_objects_are_thinned_before_they_are_loaded():
     assert left == pytest.approx(-2.0 + 0.0005 - 0.002)
     assert right - left == pytest.approx(4.0)
     assert top == pytest.approx(-2.5 + 0.0005 - 0.0025)
+
+
+class CountedFile(io.FileIO):
+    """A file that counts what is read of it."""
+
+    count = 0
+
+    def readinto(self, buffer):
+        read = super().readinto(buffer)
+        self.count += read
+        return read
+
+    def read(self, size=-1):
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
+def test_of_a_large_object_in_a_file_few_rows_are_read(product, tmp_path):
+    path = shutil.copyfile(product, tmp_path / "large.h5")
+    with h5py.File(path, "r+") as file:
+        attrs, dtype = dict(file["object"].attrs), file["object"].dtype
+        del file["object"]
+        # Room in the file that nothing is written to: on most file systems it takes none on disk.
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple((20_000, 20_000))
+        kind = h5py.h5t.py_create(dtype, logical=True)
+        h5py.h5d.create(file.id, b"object", kind, space, layout)
+        file["object"].attrs.update(attrs)
+    assert path.stat().st_size > 3.2e9
+    with CountedFile(path) as file, xr.open_dataset(file, engine="ptychodus") as ds:
+        opened = file.count
+        ax = ds.ptyxr.plot.object(scale_bar=True)
+        assert file.count - opened < path.stat().st_size / 19
+        assert not ds["object"].variable._in_memory
+    assert ax.get_xlabel() == "x (mm)"
+    assert image(ax).get_array().shape == (1000, 1000)
+
+
+def test_large_objects_of_dask_are_computed_chunk_by_chunk():
+    dask_array = pytest.importorskip("dask.array")
+    values = dask_array.map_blocks(
+        lambda block_info: np.zeros(block_info[None]["chunk-shape"], np.complex64),
+        chunks=((500,) * 40, (20_000,)),
+        dtype=np.complex64,
+    )
+    ds = xr.Dataset({"object": (("object_y", "object_x"), values)})
+    tracemalloc.start()
+    try:
+        ax = plotting.plot_object(ds)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert image(ax).get_array().shape == (1000, 1000)
+    assert peak < values.nbytes / 3  # a chunk for each thread, and the picture
 
 
 def test_only_one_pattern_is_loaded():
