@@ -50,8 +50,8 @@ _STYLE: Final = """
   var(--jp-border-color2, rgba(128, 128, 128, 0.4))); padding: 6px 0; margin-bottom: 4px; }
 .ptyxr-repr dl { display: grid; grid-template-columns: max-content auto; gap: 0 1.5em;
   margin: 0; padding: 4px 0; }
-.ptyxr-repr dt { font-weight: normal; margin: 0; padding: 0; opacity: 0.65; }
-.ptyxr-repr dd { margin: 0; padding: 0; }
+.ptyxr-repr dl dt, .ptyxr-repr dl dd { float: none; width: auto; margin: 0; padding: 0; }
+.ptyxr-repr dl dt { font-weight: normal; white-space: nowrap; opacity: 0.65; }
 """
 
 
