@@ -135,7 +135,7 @@ class DatasetPlots:
             The layer along ``object_layer``.
         positions : bool, default: True
             Whether ``position_x``, ``position_y`` are drawn. Those that are not in the picture, or
-            cannot be since they are in another unit, are mentioned in its corner.
+            cannot be since they are in another unit, are mentioned in its title.
         unit : str or pint.Unit, optional
             Unit of the axes, as "nm"; by default the one with the prefix that fits.
         scale_bar : bool, default: False
