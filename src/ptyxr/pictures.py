@@ -59,10 +59,9 @@ class DatasetPlots:
 
     @property
     def _ds(self) -> xr.Dataset:
-        from ptyxr.trimming import needs_one_product, trim
+        from ptyxr.trimming import one_product
 
-        needs_one_product(self._given, "a picture")
-        return trim(self._given)
+        return one_product(self._given, "a picture")
 
     def __call__(
         self,
@@ -151,7 +150,7 @@ class DatasetPlots:
         ax : matplotlib.axes.Axes, optional
             Where to draw; without, in a new figure of pyplot's.
         **imshow
-            What else ``Axes.imshow`` takes: ``interpolation``, ``norm``, ``alpha``, …
+            What else ``Axes.imshow`` takes: ``interpolation``, ``norm``, ``alpha`` and others.
 
         Returns
         -------
@@ -231,7 +230,7 @@ class DatasetPlots:
         ax : matplotlib.axes.Axes, optional
             Where to draw; without, in a new figure of pyplot's.
         **imshow
-            What else ``Axes.imshow`` takes: ``interpolation``, ``norm``, ``alpha``, …
+            What else ``Axes.imshow`` takes: ``interpolation``, ``norm``, ``alpha`` and others.
 
         Returns
         -------
@@ -303,7 +302,7 @@ class DatasetPlots:
         ax : matplotlib.axes.Axes, optional
             Where to draw; without, in a new figure of pyplot's.
         **scatter
-            What else ``Axes.scatter`` takes: ``s``, ``alpha``, ``marker``, …
+            What else ``Axes.scatter`` takes: ``s``, ``alpha``, ``marker`` and others.
 
         Returns
         -------
@@ -339,7 +338,7 @@ class DatasetPlots:
         ax : matplotlib.axes.Axes, optional
             Where to draw; without, in a new figure of pyplot's.
         **line
-            What ``Axes.plot`` takes: ``color``, ``label``, ``lw``, …
+            What ``Axes.plot`` takes: ``color``, ``label``, ``lw`` and others.
 
         Returns
         -------
@@ -397,7 +396,7 @@ class DatasetPlots:
         ax : matplotlib.axes.Axes, optional
             Where to draw; without, in a new figure of pyplot's.
         **imshow
-            What else ``Axes.imshow`` takes: ``interpolation``, ``norm``, ``alpha``, …
+            What else ``Axes.imshow`` takes: ``interpolation``, ``norm``, ``alpha`` and others.
 
         Returns
         -------

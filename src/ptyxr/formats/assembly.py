@@ -20,6 +20,8 @@ from ptyxr.variables import unit_variable
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
+    from xarray.core.indexing import MemoryCachedArray
+
 __all__ = ["DECODERS", "LEFT_OUT", "Assembly", "axes_text", "promoted"]
 
 #: Key of a dataset's encoding for what the file has, and the model no place for.
@@ -196,7 +198,7 @@ class Assembly:
         self,
         name: str,
         key: str,
-        values: np.ndarray,
+        values: np.ndarray | MemoryCachedArray,
         *,
         unit: str | None = None,
         encoding: dict[str, Any] | None = None,
@@ -215,7 +217,7 @@ class Assembly:
         self._check_lengths(key, entry.dims, values.shape)
         self._coordinates[name] = unit_variable(
             entry.dims,
-            np.asarray(values),
+            values,
             unit or str(entry.unit),
             {"long_name": entry.long_name},
             quantified=self.quantify,
