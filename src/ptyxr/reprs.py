@@ -107,9 +107,8 @@ def facts(obj: xr.Dataset | xr.DataArray) -> dict[str, str]:
     Examples
     --------
     >>> import ptyxr
-    >>> raw = ptyxr.from_rawdata(ptyxr.tutorial.simulate_scan(positions=9))
-    >>> facts(raw.ptyxr.assign_pixel_size(object="50 nm").ptyxr.to("m"))["Object pixel"]
-    '50 nm'
+    >>> facts(ptyxr.tutorial.example())["Field of view"]
+    '5 µm × 4.75 µm (x × y)'
     """
     ds = _as_dataset(obj)
     # Of an axis that is left with one label, the scalars tell the pixel size.

@@ -66,9 +66,11 @@ def _shape(key: _Key, shape: tuple[int, ...]) -> list[int]:
 
 def _read_rows(dataset: h5py.Dataset, key: _Key) -> np.ndarray:
     """Read what is not chunked: of rows of which not every number is wanted, whole stretches."""
-    part = key[-1] if key else 0
-    wide = not isinstance(part, slice) or (part.step or 1) * dataset.dtype.itemsize > _ACCESS
-    if wide or len(columns := range(dataset.shape[-1])[part]) < 2 or columns.step == 1:
+    part = key[-1] if key else None
+    if not isinstance(part, slice) or (part.step or 1) * dataset.dtype.itemsize > _ACCESS:
+        return np.asarray(dataset[key])
+    columns: range = range(dataset.shape[-1])[part]
+    if len(columns) < 2 or columns.step == 1:
         return np.asarray(dataset[key])
     values = np.empty(_shape(key, dataset.shape), dataset.dtype)
     _fill_rows(values, dataset, key[:-1], columns)
