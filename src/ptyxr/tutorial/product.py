@@ -50,8 +50,12 @@ def simulate_product(
 
     Parameters
     ----------
-    positions, probe_size, photons, seed
-        As `simulate_scan` has them.
+    positions, probe_size : int
+        Number of scan points, and rows and columns of probe and patterns, at least 8.
+    photons : float
+        Photons in the beam per exposure.
+    seed : int
+        Seed of the random numbers.
     incoherent_modes : int
         Modes of a beam that vibrates sideways while a pattern is taken (partial coherence):
         Thibault and Menzel, Nature 494, 68 (2013).
