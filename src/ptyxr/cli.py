@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final
 
@@ -341,6 +342,8 @@ def validate(
     from ptyxr.validation import validate_file
 
     report = validate_file(file, source)
+    if isinstance(file, Path):
+        report = replace(report, file=str(file))  # as it was given, not from the root
     typer.echo(json.dumps(report.as_dict(), indent=2) if as_json else str(report))
     if not report:
         raise typer.Exit(2)
