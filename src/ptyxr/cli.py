@@ -1,4 +1,4 @@
-"""The command ``ptyxr``: demo, convert, info, validate, plot.
+"""The command ``ptyxr``: demo, convert, info, validate, plot, versions.
 
 Heavy packages are imported inside the commands, so that help comes at once.
 """
@@ -398,6 +398,17 @@ def demo(
     from ptyxr._demo import run_demo
 
     run_demo(output_dir)
+
+
+# --- versions -------------------------------------------------------------------------------------
+
+
+@app.command()
+def versions() -> None:
+    """Print the versions of ptyxr, Python, HDF5 and packages, for a report of a defect."""
+    from ptyxr.versions import show_versions
+
+    show_versions()
 
 
 def main() -> None:
