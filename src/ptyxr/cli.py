@@ -5,8 +5,10 @@ Heavy packages are imported inside the commands, so that help comes at once.
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 import warnings
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final
@@ -413,4 +415,7 @@ def versions() -> None:
 
 def main() -> None:
     """Run the command."""
+    # Into a pipe, Windows writes in the code page of the country, which has not every letter.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="ptyxr")
