@@ -16,13 +16,14 @@ for name in ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog
     sys.modules[name] = None
 for name in (
     "fork", "forkpty", "register_at_fork", "pread", "preadv", "pwrite", "pwritev", "readv",
-    "writev", "sched_getaffinity", "sched_setaffinity", "chown", "fchown", "lchown", "fchmod", 
-    "fchdir", "getuid", "geteuid", "getgid", "getegid", "setuid", "getpgid", "getpgrp", "killpg", "setsid",
-    "setxattr", "getxattr", "listxattr", "removexattr", "mkfifo", "mknod", "statvfs", "fstatvfs",
-    "posix_fadvise", "posix_fallocate", "fdatasync", "sync", "sendfile", "lockf", "uname", "nice",
-    "sysconf", "ttyname", "wait3", "wait4", "openpty", "copy_file_range", "memfd_create", "splice",
-    "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_SYNC", "O_DSYNC", "O_NOCTTY",
-    "O_DIRECT", "O_NOATIME", "O_PATH", "O_TMPFILE", "WNOHANG", "F_LOCK",
+    "writev", "sched_getaffinity", "sched_setaffinity", "chown", "fchown", "lchown", "fchmod",
+    "fchdir", "getuid", "geteuid", "getgid", "getegid", "setuid", "getpgid", "getpgrp",
+    "killpg", "setsid", "setxattr", "getxattr", "listxattr", "removexattr", "mkfifo", "mknod",
+    "statvfs", "fstatvfs", "posix_fadvise", "posix_fallocate", "fdatasync", "sync",
+    "sendfile", "lockf", "uname", "nice", "sysconf", "ttyname", "wait3", "wait4", "openpty",
+    "copy_file_range", "memfd_create", "splice", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC",
+    "O_NONBLOCK", "O_SYNC", "O_DSYNC", "O_NOCTTY", "O_DIRECT", "O_NOATIME", "O_PATH",
+    "O_TMPFILE", "WNOHANG", "F_LOCK",
 ):
     if hasattr(os, name):
         delattr(os, name)
