@@ -100,6 +100,13 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("released", paths, ids=[p.stem for p in paths], indirect=True)
 
 
+@pytest.fixture(autouse=True)
+def _folder_of_examples(request):
+    """Have examples of docstrings write into a folder of their own."""
+    if isinstance(request.node, pytest.DoctestItem):
+        request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))
+
+
 @pytest.fixture
 def released(request):
     """Give the path of a product as a release of Ptychodus wrote it."""

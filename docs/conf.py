@@ -1,11 +1,15 @@
 """Configuration of the documentation."""
 
 import os
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 import sphinx_autosummary_accessors
 
 import ptyxr  # noqa: F401  (registers Dataset.ptyxr, which api.md documents)
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "ptyxr"
 author = "the ptyxr developers"
@@ -14,6 +18,7 @@ release = installed_version("ptyxr")
 version = ".".join(release.split(".")[:2])
 
 extensions = [
+    "doc_directives",  # in _ext
     "myst_nb",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -23,8 +28,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
-templates_path = [sphinx_autosummary_accessors.templates_path]
+exclude_patterns = ["_build", "_templates", "jupyter_execute", "**.ipynb_checkpoints"]
+templates_path = ["_templates", sphinx_autosummary_accessors.templates_path]
 default_role = "literal"
 
 # Inventories of other projects need the network: only the published build asks for them, so that
@@ -40,6 +45,10 @@ if os.environ.get("READTHEDOCS") == "True":
         "dask": ("https://docs.dask.org/en/stable", None),
     }
 
+# Every name that is linked exists: of other projects, only the published build knows them.
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(dask|matplotlib|numpy|pint|xarray)\..*")]
+
 # -- API reference
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc's sections say it, with shapes and units
@@ -47,17 +56,25 @@ numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
 # -- Markdown and notebooks, executed at build
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+# Kernels draw into the page, whatever the environment has for tests and scripts.
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
 # -- HTML
 html_theme = "pydata_sphinx_theme"
 html_title = "ptyxr"
 html_static_path = ["_static"]
-html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
+html_css_files = ["ptyxr.css"]
+html_sidebars = {"index": [], "getting-started": []}  # which have no siblings to show
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
+}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import ptyxr
-from ptyxr import _console, _options, cli
+from ptyxr import _console, _options, amounts, cli
 from ptyxr.model import SCHEMA, scalars
 from ptyxr.tutorial import save_npz, simulate_scan
 
@@ -518,11 +518,11 @@ def test_debug_shows_the_traceback(tmp_path):
     ],
 )
 def test_numbers_as_people_write_them(value, unit, text):
-    assert _console.number(value, unit) == text
+    assert amounts.number(value, unit) == text
 
 
 def test_every_unit_of_the_model_has_a_symbol():
-    assert {entry.unit for entry in SCHEMA.values() if entry.unit} <= set(_console._SYMBOLS)
+    assert {entry.unit for entry in SCHEMA.values() if entry.unit} <= set(amounts.SYMBOLS)
 
 
 def test_progress_is_for_terminals(npz, tmp_path, capsys):

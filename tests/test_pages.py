@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
+from ptyxr.tutorial import simulate_scan
+
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def run_page(name):
-    """Run the blocks of Python of a page, in order, in one namespace."""
+def run_page(name, **names):
+    """Run the blocks of Python of a page, in order, in one namespace with some names in it."""
     page = DOCS / f"{name}.md"
     blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
     assert blocks
-    names = {}
     for block in blocks:
         exec(compile(block, str(page), "exec"), names)
     for value in names.values():
@@ -34,6 +35,21 @@ def folder(product, tmp_path, monkeypatch):
         warnings.simplefilter("ignore")  # of what an NPZ has no place for
         ds.ptyxr.to_npz("scan.npz")
     return tmp_path
+
+
+def test_the_first_page_and_formats(folder):
+    """What they show of opening, on files of the names that they use."""
+    for name, copy in (("product.h5", "either.file"), ("scan.npz", "Run1084.npz")):
+        shutil.copyfile(name, copy)
+    Path("scans").mkdir()
+    for angle in (0, 30):
+        with xr.open_dataset("product.h5", engine="ptychodus") as ds:
+            ds.ptyxr.to_product(f"scans/{angle}.h5", tomography_angle=angle)
+    first = run_page("index")
+    names = run_page("formats", xr=first["xr"], ptyxr=first["ptyxr"], rawdata=simulate_scan())
+    assert names["ds"].sizes == first["ds"].sizes
+    assert names["scan"].sizes["tomography_angle"] == 2
+    assert isinstance(names["tree"], xr.DataTree)
 
 
 @pytest.mark.slow

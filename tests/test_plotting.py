@@ -276,7 +276,7 @@ def test_probe_modes_have_their_share_of_the_power(ds, scan):
     )
     assert plotting.plot_probe(ds.isel(incoherent_mode=[0])).get_title() == "Probe"
     assert plotting.plot_probe(ds.isel(incoherent_mode=0, coherent_mode=0)).get_title() == "Probe"
-    with pytest.raises(IndexError):
+    with pytest.raises(MissingDataError, match="below 3"):
         plotting.plot_probe(ds, mode=3)
 
 

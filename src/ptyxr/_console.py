@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from ptyxr.amounts import number, shape
 from ptyxr.errors import PtyxrError, printable
 from ptyxr.model import AXES, SCHEMA
 
@@ -34,7 +35,6 @@ __all__ = [
     "file_size",
     "progress",
     "say",
-    "shape",
     "show",
 ]
 
@@ -44,20 +44,6 @@ DEBUG: Final = "PTYXR_DEBUG"
 _PATIENCE: Final = 1.0  # seconds before a wait is shown
 
 _DECIMAL: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-_PREFIXES: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"),
-                    (1e-9, "n"), (1e-12, "p"))  # fmt: skip
-#: Units as people write them, and whether they take prefixes; kilometres are no help here.
-_SYMBOLS: Final = {
-    "meter": ("m", True),
-    "meter / pixel": ("m/pixel", True),
-    "second": ("s", True),
-    "electron_volt": ("eV", True),
-    "pixel": ("pixel", False),
-    "degree": ("deg", False),
-    "meter ** 2 / kilogram": ("m^2/kg", False),
-    "count": ("count", False),
-}
-
 
 # What messages advise in Python, as options of `convert`.
 _AS_OPTIONS: Final = (
@@ -186,31 +172,6 @@ def file_size(count: float) -> str:
         if count >= factor:
             return f"{count / factor:.3g} {prefix}B"
     return f"{count:.0f} B"
-
-
-def shape(sizes: Iterable[int]) -> str:
-    """Return a shape as people write it: ``1087 x 64 x 64``."""
-    return " x ".join(map(str, sizes)) or "scalar"
-
-
-def number(value: float, unit: str | None) -> str:
-    """Return a number with its unit, in the prefix that fits it.
-
-    Examples
-    --------
-    >>> number(5e-08, "meter / pixel"), number(8000.0, "electron_volt"), number(3.5, "pixel")
-    ('50 nm/pixel', '8 keV', '3.5 pixel')
-    """
-    if unit is None:
-        return f"{value:.6g}"
-    symbol, prefixed = _SYMBOLS.get(unit, (unit, False))
-    if prefixed and value:
-        largest = 1e9 if symbol == "eV" else 1.0
-        for factor, prefix in _PREFIXES:
-            # Six digits are shown, so 999.9999999 nm, as floating point has it, is 1 um.
-            if factor <= largest and float(f"{abs(value) / factor:.6g}") >= 1:
-                return f"{value / factor:.6g} {prefix}{symbol}"
-    return f"{value:.6g} {symbol}"
 
 
 def show(*renderables: RenderableType) -> None:

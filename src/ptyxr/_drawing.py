@@ -1,116 +1,85 @@
-"""What pictures are made of: thinned values with their places, axes, colour bars, colours."""
+"""What pictures are made of: axes, images in their place, colour bars, scale bars, colours."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from ptyxr.coordinates import magnitude, unit_of
-from ptyxr.errors import MissingDataError, MissingDependencyError
-from ptyxr.units import METER, PIXEL
+from ptyxr._thinning import edges
+from ptyxr.amounts import prefix, round_below
+from ptyxr.errors import MissingDependencyError, PtyxrError, UnitError
+from ptyxr.units import METER, PIXEL, canonical, convert_scalar, registry
 
 if TYPE_CHECKING:
-    import xarray as xr
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
     from numpy.typing import NDArray
+    from pint import Unit
+
+    from ptyxr._thinning import Placed
 
 __all__ = [
-    "Placed",
+    "PLAIN",
+    "Style",
     "add_colorbar",
     "add_phase_bar",
+    "add_scale_bar",
     "complex_colors",
-    "contrast",
+    "draw_complex",
     "draw_image",
     "draw_positions_on",
     "headless",
     "label_axes",
-    "load",
-    "load_positions",
     "new_axes",
     "pyplot",
 ]
 
-_MAX_PIXELS = 1024  # a side; more than a figure shows
-_MAX_POSITIONS = 20_000  # dots; more than an eye tells apart
-
-_PREFIXES = ((1.0, "m"), (1e-3, "mm"), (1e-6, "µm"), (1e-9, "nm"), (1e-12, "pm"))
+_MICRO: Final = "µ"
+_DARK: Final[Mapping[str, Any]] = MappingProxyType({"facecolor": "0.15", "edgecolor": "none"})
 
 
-class Placed(NamedTuple):
-    """Thinned values and where they are: x, y in metres if lengths, in `unit` of x and of y.
+class Style(NamedTuple):
+    """The options that all pictures have.
 
-    The values of an image are an array over y and x, those of positions their row numbers.
+    Attributes
+    ----------
+    unit : str or pint.Unit, optional
+        Unit of both axes; by default the one with the prefix that fits.
+    scale_bar, colorbar : bool
+        Whether to draw them.
+    given : mapping
+        What matplotlib is to be given beside what ptyxr gives it, or in its place.
     """
 
-    values: NDArray[Any]
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    unit: tuple[str, str]
+    unit: str | Unit | None = None
+    scale_bar: bool = False
+    colorbar: bool = True
+    given: Mapping[str, Any] = MappingProxyType({})
+
+    def over(self, **defaults: Any) -> dict[str, Any]:
+        """Return the keywords of matplotlib: what was given, and else the defaults."""
+        if "norm" in self.given:  # it has its own limits
+            defaults = {k: v for k, v in defaults.items() if k not in ("vmin", "vmax")}
+        return {**defaults, **self.given}
+
+    def refuse(self, *names: str, since: str) -> None:
+        """Refuse keywords that a picture has no use for, rather than drop them silently."""
+        for name in names:
+            if name in self.given:
+                raise PtyxrError(
+                    f"the picture does not take this: {since}",
+                    key=name,
+                    found=repr(self.given[name]),
+                )
 
 
-def _numbers(ds: xr.Dataset, name: str) -> tuple[NDArray[np.float64], str]:
-    """Return the numbers of a coordinate and their unit: metre for any length, or pixel."""
-    unit = PIXEL if unit_of(ds, name) == PIXEL else METER
-    return magnitude(ds, name, unit).astype(np.float64), unit
-
-
-def load(ds: xr.Dataset, name: str, axes: str, **row: int) -> Placed:
-    """Load one row of an array of images, each thinned to at most _MAX_PIXELS a side."""
-    if name not in ds:
-        raise MissingDataError(f"the dataset has no {name} to plot")
-    y, x = dims = (f"{axes}_y", f"{axes}_x")
-    check_image(ds, name, dims)
-    for dim, number in row.items():
-        if dim in ds[name].dims and not -ds.sizes[dim] <= number < ds.sizes[dim]:
-            raise MissingDataError(
-                f"there is no such {dim}", key=name, found=number, expected=f"below {ds.sizes[dim]}"
-            )
-    thin = ds[[name]].isel(row, missing_dims="ignore")
-    for dim in dims:
-        if dim not in thin.variables:
-            thin = thin.assign_coords({dim: (dim, np.arange(thin.sizes[dim]), {"units": PIXEL})})
-        thin = thin.isel({dim: slice(None, None, max(1, math.ceil(thin.sizes[dim] / _MAX_PIXELS)))})
-    (at_x, x_unit), (at_y, y_unit) = _numbers(thin, x), _numbers(thin, y)
-    return Placed(np.asarray(thin[name].transpose(..., y, x)), at_x, at_y, (x_unit, y_unit))
-
-
-def check_image(ds: xr.Dataset, name: str, dims: tuple[str, str]) -> None:
-    """Refuse an array that has lost an axis of its images, or all of its pixels."""
-    if not set(dims) <= set(ds[name].dims) or 0 in ds[name].shape:
-        raise MissingDataError(
-            f"there is no image of the {name} to plot",
-            key=name,
-            found=", ".join(f"{dim}: {size}" for dim, size in ds[name].sizes.items()) or "a number",
-            remedy="Select pixels by a slice or a list, and some of them",
-        )
-
-
-def load_positions(ds: xr.Dataset, name: str) -> Placed | None:
-    """Return scan positions, at most _MAX_POSITIONS of them."""
-    if f"{name}_x" not in ds.coords or f"{name}_y" not in ds.coords or not ds[f"{name}_x"].size:
-        return None
-    (x, x_unit), (y, y_unit) = _numbers(ds, f"{name}_x"), _numbers(ds, f"{name}_y")
-    row = np.arange(0, x.size, math.ceil(x.size / _MAX_POSITIONS))
-    # A single position may have lost its dimension to isel.
-    return Placed(row, np.atleast_1d(x)[row], np.atleast_1d(y)[row], (x_unit, y_unit))
-
-
-def contrast(image: Placed, values: NDArray[Any], points: Placed | None) -> tuple[float, float]:
-    """Return the range of values, without outliers, in the part of the object that was scanned.
-
-    Outside of it a reconstruction keeps whatever it started from.
-    """
-    if points is not None and points.unit == image.unit:
-        rows = (image.y >= points.y.min()) & (image.y <= points.y.max())
-        columns = (image.x >= points.x.min()) & (image.x <= points.x.max())
-        values = values[np.ix_(rows, columns)] if rows.any() and columns.any() else values
-    finite = values[np.isfinite(values)]
-    low, high = np.percentile(finite, (0.5, 99.5)) if finite.size else (0.0, 1.0)
-    # A flat object gets a scale all the same, and the noise in its last digit no colours.
-    return (low, high) if high - low > 1e-6 * high else (low - 0.5, high + 0.5)
+#: No option.
+PLAIN: Final = Style()
 
 
 def new_axes(ax: Axes | None) -> Axes:
@@ -129,41 +98,74 @@ def pyplot() -> Any:
     return plt
 
 
-def _edges(image: Placed) -> tuple[NDArray[np.float64], ...]:
-    """Return the outer edges of the first and the last pixel, in x and in y."""
-    steps = [(at[-1] - at[0]) / (at.size - 1) for at in (image.x, image.y) if at.size > 1] or [1.0]
-    # A single row of pixels does not tell how high it is: as high as wide.
-    ends = zip((image.x, image.y), (steps[0], steps[-1]), strict=True)
-    return tuple(np.array([at[0] - step / 2, at[-1] + step / 2]) for at, step in ends)
+def _scale(found: str, span: float, unit: str | Unit | None) -> tuple[float, str]:
+    """Return what to divide numbers of an axis by, and what the unit is called then."""
+    if unit is None:
+        return prefix(span, found, micro=_MICRO)
+    asked = canonical(unit, "unit")
+    try:
+        factor = convert_scalar(1.0, asked, found)
+    except UnitError as error:
+        raise UnitError(
+            "the picture cannot be in this unit",
+            key="unit",
+            found=asked,
+            expected="a length" if found == METER else found,
+            remedy="Convert the dataset first, by ds.ptyxr.to(...)",
+        ) from error
+    return factor, PIXEL if asked == PIXEL else f"{registry().Unit(asked):~P}"
 
 
-def label_axes(ax: Axes, placed: Placed, *extent: NDArray[np.float64]) -> tuple[float, float]:
+def label_axes(
+    ax: Axes, placed: Placed, *extent: NDArray[np.float64], unit: str | Unit | None = None
+) -> tuple[float, float]:
     """Label both axes, with one SI prefix for both, and return what to divide x and y by."""
     span = max(float(np.ptp(values)) for values in extent)
-    # A little early, for a span that is 1 µm but for rounding.
-    prefix = next((p for p in _PREFIXES if span >= p[0] * (1 - 1e-9)), _PREFIXES[-1 if span else 0])
-    (fx, x), (fy, y) = (prefix if u == METER else (1.0, u) for u in placed.unit)
+    (fx, x), (fy, y) = (_scale(found, span, unit) for found in placed.unit)
     ax.set(xlabel=f"x ({x})", ylabel=f"y ({y})")
     return fx, fy
 
 
-def draw_image(ax: Axes, image: Placed, values: NDArray[Any], **style: Any) -> AxesImage:
+def draw_image(
+    ax: Axes, image: Placed, values: NDArray[Any], style: Style, **defaults: Any
+) -> AxesImage:
     """Draw an array in its place, with pixels as they are and row 0 at the top."""
-    x, y = _edges(image)
-    fx, fy = label_axes(ax, image, x, y)
+    style.refuse("extent", "origin", since="pixels are drawn where their coordinates say")
+    x, y = edges(image)
+    fx, fy = label_axes(ax, image, x, y, unit=style.unit)
     (left, right), (top, bottom) = x / fx, y / fy
-    artist = ax.imshow(values, extent=(left, right, bottom, top), origin="upper", **style)
+    artist = ax.imshow(
+        values, extent=(left, right, bottom, top), origin="upper", **style.over(**defaults)
+    )
     ax.set(xlim=sorted((left, right)), ylim=sorted((top, bottom), reverse=True))
+    if style.scale_bar:
+        add_scale_bar(ax, fx, image.unit[0], style.unit)
     return artist
 
 
-def draw_positions_on(ax: Axes, image: Placed, points: Placed) -> None:
+def draw_complex(ax: Axes, image: Placed, brightest: float, style: Style) -> None:
+    """Draw complex values, phase as hue and amplitude as lightness up to the brightest."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+
+    style.refuse("cmap", "norm", "vmin", since="hue is the phase, lightness the amplitude from 0")
+    given = dict(style.given)
+    brightest = float(given.pop("vmax", brightest)) or 1.0
+    draw_image(ax, image, complex_colors(image.values / brightest), style._replace(given=given))
+    if style.colorbar:
+        hues = complex_colors(np.exp(1j * np.linspace(-math.pi, math.pi, 361)))
+        add_phase_bar(ax, ScalarMappable(Normalize(-math.pi, math.pi), ListedColormap(hues)))
+
+
+def draw_positions_on(ax: Axes, image: Placed, points: Placed, unit: str | Unit | None) -> None:
     """Draw scan positions on a picture, or say in its corner which are not in it."""
-    x, y = _edges(image)
+    x, y = edges(image)
     note = f"positions are in {points.unit[0]}" if points.unit != image.unit else ""
     if not note:
-        fx, fy = label_axes(ax, image, x, y)
-        size = np.clip(2500 / points.x.size, 0.5, 30)
+        fx, fy = label_axes(ax, image, x, y, unit=unit)
+        # Points², so that dots do not touch; less where the scan is a small part of the picture.
+        part = np.ptp(points.x) * np.ptp(points.y) / abs(np.ptp(x) * np.ptp(y))
+        size = np.clip(6000 * np.clip(part, 0.02, 1) / points.x.size, 0.5, 30)
         style: dict[str, Any] = {"edgecolors": "black", "lw": min(0.5, size / 18)}
         ax.scatter(points.x / fx, points.y / fy, s=size, c="#ff7a45", **style)
         inside = (points.x >= x.min()) & (points.x <= x.max())
@@ -171,8 +173,46 @@ def draw_positions_on(ax: Axes, image: Placed, points: Placed) -> None:
         # The picture stays with the object, which may be a crop; but it says what is not in it.
         note = "" if inside.all() else f"{(~inside).mean():.1%} of the positions outside"
     if note:
-        box = {"facecolor": "0.2", "edgecolor": "none", "alpha": 0.8}
+        box = {**_DARK, "alpha": 0.8}
         ax.text(0.03, 0.04, note, transform=ax.transAxes, color="white", bbox=box)
+
+
+def add_scale_bar(ax: Axes, factor: float, found: str, unit: str | Unit | None = None) -> None:
+    """Draw a bar of a round length, about a quarter of the picture's width, in its corner.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        With its limits set.
+    factor : float
+        What numbers of its x axis are multiplied by to be in the unit `found`.
+    found : str
+        Metre or pixel.
+    unit : str or pint.Unit, optional
+        Unit of the bar; by default the one with the prefix that fits.
+    """
+    from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+
+    left, right = ax.get_xlim()
+    length = round_below(abs(right - left) * factor / 4)
+    if found == PIXEL:
+        length = max(length, 1.0)
+    divisor, symbol = _scale(found, length, unit)
+    plural = "s" if found == PIXEL and length > 1 else ""
+    bar = AnchoredSizeBar(
+        ax.transData,
+        length / factor,
+        f"{length / divisor:.6g} {symbol}{plural}",
+        loc="lower right",
+        pad=0.4,
+        borderpad=0.6,
+        sep=4,
+        size_vertical=abs(np.subtract(*ax.get_ylim())) * 0.012,
+        color="white",
+        fill_bar=True,
+    )
+    bar.patch.set(**_DARK, alpha=0.8)
+    ax.add_artist(bar)
 
 
 def add_colorbar(ax: Axes, artist: Any, label: str, beyond: NDArray[Any] | None = None) -> Axes:

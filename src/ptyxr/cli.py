@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from ptyxr._console import DEBUG, Group, describe, file_size, progress, shape
+from ptyxr._console import DEBUG, Group, describe, file_size, progress
 from ptyxr._options import (
     OLD_INPUT,
     OLD_OUTPUT,
@@ -27,6 +27,7 @@ from ptyxr._options import (
     one_of,
     with_schema_options,
 )
+from ptyxr.amounts import shape
 from ptyxr.errors import ExistingFileError, PtyxrError
 from ptyxr.storage.atomic import target_path
 from ptyxr.storage.files import source_name

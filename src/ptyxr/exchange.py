@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from xarray import Variable, open_zarr
 
-from ptyxr.carried import data_of, has_quantity
+from ptyxr.carried import has_quantity
 from ptyxr.coordinates import dequantify, replace_coordinates
 from ptyxr.errors import InvalidDataError, PtyxrError, UnitError
 from ptyxr.formats.assembly import LEFT_OUT
@@ -21,8 +21,10 @@ from ptyxr.frame import PIXEL_ORIGIN
 from ptyxr.grids import Grid, tidy
 from ptyxr.indexes import GridIndex
 from ptyxr.model import KEPT
+from ptyxr.storage.chunked import is_dask
+from ptyxr.storage.preferred import grown
 from ptyxr.units import PIXEL
-from ptyxr.variables import PIXEL_NUMBERS
+from ptyxr.variables import PIXEL_NUMBERS, kept_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -63,10 +65,11 @@ def packed(ds: Dataset) -> Dataset:
             kept["grids"][name] = asdict(index.grid)
         if _SHAPE in encoding:
             kept[_SHAPE][name] = [int(length) for length in encoding[_SHAPE]]
-        if PIXEL_NUMBERS in encoding and np.shape(encoding[PIXEL_NUMBERS]) == variable.shape:
+        pixels = kept_numbers(variable)
+        if pixels is not None:
             stored = f"{name}_pixels"
             about = {"long_name": f"{name} as it came, in pixels", "units": PIXEL}
-            numbers[stored] = Variable(variable.dims, encoding[PIXEL_NUMBERS], about)
+            numbers[stored] = Variable(variable.dims, pixels, about)
             kept[PIXEL_NUMBERS][name] = stored
             kept[PIXEL_ORIGIN][name] = encoding.get(PIXEL_ORIGIN)
     plain = dequantify(ds).assign_coords(numbers)  # which copies each variable's encoding
@@ -214,7 +217,7 @@ def _in_blocks(ds: Dataset, given: Mapping[Any, Any]) -> Dataset:
     large = {
         name: array.chunk(_blocks(array.variable, given.get(name) or {}))
         for name, array in ds.data_vars.items()
-        if array.nbytes > _BLOCK and not hasattr(data_of(array.variable), "dask")
+        if array.nbytes > _BLOCK and not is_dask(array.variable)
     }
     return ds.assign(large)
 
@@ -230,10 +233,6 @@ def _blocks(variable: Variable, given: Mapping[str, Any]) -> dict[Hashable, int]
         ),
         (1,) * variable.ndim,
     )
-    lengths = [min(c, n) for c, n in zip(chunks, variable.shape, strict=True)]
-    for axis in reversed(range(variable.ndim)):
-        size = math.prod(lengths) * variable.dtype.itemsize
-        lengths[axis] = min(lengths[axis] * max(1, _BLOCK // size), variable.shape[axis])
-        if lengths[axis] < variable.shape[axis]:
-            break
+    least = [min(c, n) for c, n in zip(chunks, variable.shape, strict=True)]
+    lengths = grown(least, variable.shape, variable.dtype.itemsize, _BLOCK)
     return dict(zip(variable.dims, lengths, strict=True))

@@ -36,7 +36,7 @@ from ptyxr.units import (
     pixel_size,
     quantity,
 )
-from ptyxr.variables import PIXEL_NUMBERS, unit_variable
+from ptyxr.variables import kept_numbers, unit_variable
 
 __all__ = [
     "assign_pixel_size",
@@ -392,8 +392,8 @@ def kept_pixel_numbers(ds: Dataset, name: str) -> np.ndarray | None:
     """
     if name not in ds.variables:
         return None
-    kept = ds.variables[name].encoding.get(PIXEL_NUMBERS)
-    if kept is None or kept.shape != ds.variables[name].shape:
+    kept = kept_numbers(ds.variables[name])
+    if kept is None:
         return None
     unit = unit_of(ds, name)
     size_axis = object_axis(name)

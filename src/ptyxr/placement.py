@@ -24,7 +24,7 @@ from ptyxr.grids import Grid
 from ptyxr.indexes import GridIndex
 from ptyxr.model import SCHEMA, TOLERANCE
 from ptyxr.units import METER, PIXEL, convert_scalar, is_quantity
-from ptyxr.variables import PIXEL_NUMBERS
+from ptyxr.variables import kept_numbers
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -45,7 +45,7 @@ def register(ds: Dataset) -> Dataset:
                 key=along if along not in ds.variables else position,
             )
         index = axis(ds, along)
-        kept = ds.variables[position].encoding.get(PIXEL_NUMBERS)
+        kept = kept_numbers(ds.variables[position])
         at = positions_in_pixels(ds, position)
         if not at.size or not np.isfinite(at).all():
             raise MissingDataError(
@@ -54,7 +54,7 @@ def register(ds: Dataset) -> Dataset:
                 found=f"{int(np.isfinite(at).sum())} finite of {at.size}",
             )
         origin = pixel_origin(ds)
-        if kept is not None and kept.shape == at.shape and origin in ORIGINS:
+        if kept is not None and origin in ORIGINS:
             offset = at - kept
             # One frame moved as a whole differs from the other by one number.
             if np.ptp(offset) <= TOLERANCE * max(1.0, float(np.abs(at).max())):

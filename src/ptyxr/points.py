@@ -107,10 +107,10 @@ def match_positions(a: Dataset, b: Dataset) -> tuple[Dataset, Dataset]:
 
     Returns
     -------
-    a, b : Dataset
-        Of each the points that both have, in the order of `a`: what is computed from the two, such
-        as ``b.position_x - a.position_x``, is point by point. Where they have no point in common,
-        both are empty along position.
+    tuple of Dataset
+        `a` and `b` with the points that both have, in the order of `a`: what is computed from the
+        two, such as ``b.position_x - a.position_x``, is point by point. Where they have no point in
+        common, both are empty along position.
 
     Raises
     ------

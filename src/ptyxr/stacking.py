@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from xarray import Coordinates, Dataset, Index, Variable
-from xarray.core import indexing
 
 from ptyxr.aligning import RAGGED, Dims, grid_index
 from ptyxr.errors import SeriesError
 from ptyxr.frame import PIXEL_ORIGIN
 from ptyxr.indexes import UnitIndex
 from ptyxr.model import PARTS, POSITIONS, SCHEMA
-from ptyxr.storage.arrays import lazy
+from ptyxr.storage.arrays import cached
 from ptyxr.storage.stacked import StackedArray
-from ptyxr.variables import PIXEL_NUMBERS, unit_variable
+from ptyxr.variables import PIXEL_NUMBERS, kept_numbers, unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -154,16 +153,14 @@ class _Stack:
         shapes = [p.encoding.get("original_shape", p.shape) for p in there]
         if len({len(one) for one in shapes}) == 1:
             encoding["original_shape"] = shapes[0]
-        copied: Any = indexing.CopyOnWriteArray  # written into, it is read
-        cached = indexing.MemoryCachedArray(copied(lazy(array)))
-        return Variable(new_dims, cached, attrs, encoding)
+        return Variable(new_dims, cached(array), attrs, encoding)
 
     @staticmethod
     def _pixel_numbers(
         parts: Sequence[Variable | None], places: Any, shape: tuple[int, ...]
     ) -> dict[str, Any]:
         """Return the pixel numbers that positions came with, as encoding of the stack."""
-        kept = [None if p is None else p.encoding.get(PIXEL_NUMBERS) for p in parts]
+        kept = [None if p is None else kept_numbers(p) for p in parts]
         origins = {p.encoding.get(PIXEL_ORIGIN) for p in parts if p is not None}
         if len(origins) != 1 or all(one is None for one in kept):
             return {}

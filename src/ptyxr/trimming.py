@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from xarray import Dataset
 
-__all__ = ["needs_one_product", "trim"]
+__all__ = ["one_product", "series_dims", "trim"]
 
 #: What has a further dimension where one product is beside another, as after xr.concat.
 _TELLING: Final = ("object", "probe", "diffraction", "loss", "position_x", "position_y")
@@ -45,14 +45,8 @@ def series_dims(ds: Dataset) -> list[str]:
     ]
 
 
-def needs_one_product(ds: Dataset, what: str) -> None:
-    """Refuse a series where one product is meant.
-
-    Raises
-    ------
-    SeriesError
-        If the dataset has several products along a dimension.
-    """
+def _need_one_product(ds: Dataset, what: str) -> None:
+    """Refuse a series where one product is meant."""
     if dims := series_dims(ds):
         selection = ", ".join(f"{dim}=0" for dim in dims)
         raise SeriesError(
@@ -62,6 +56,24 @@ def needs_one_product(ds: Dataset, what: str) -> None:
         )
 
 
+def one_product(ds: Dataset, what: str) -> Dataset:
+    """Return the one product that something is of; of a series, without what pads it.
+
+    Parameters
+    ----------
+    ds : Dataset
+    what : str
+        What is of one product, for the error.
+
+    Raises
+    ------
+    SeriesError
+        If the dataset has several products along a dimension.
+    """
+    _need_one_product(ds, what)
+    return trim(ds)
+
+
 def trim(ds: Dataset) -> Dataset:
     """Return one product of a stack without padding; see the accessor's method of this name."""
     own = [
@@ -69,7 +81,7 @@ def trim(ds: Dataset) -> Dataset:
     ]
     if not own:
         return ds
-    needs_one_product(ds, "What is trimmed")
+    _need_one_product(ds, "What is trimmed")
     for dim in ("position", "epoch"):
         name = f"{dim}_present"
         if name in own and dim in ds.dims and not ds.variables[name].values.all():

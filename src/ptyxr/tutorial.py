@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
+    from xarray import Dataset
 
-__all__ = ["SIMULATED_OPTICS", "SimulatedScan", "save_npz", "simulate_scan"]
+__all__ = ["SIMULATED_OPTICS", "SimulatedScan", "example", "save_npz", "simulate_scan"]
 
 SIMULATED_OPTICS: Mapping[str, str] = MappingProxyType(
     {
@@ -209,6 +210,35 @@ def simulate_scan(
         objectGuess=obj,
         scan_index=np.zeros(positions, dtype=np.int64),
     )
+
+
+def example(*, positions: int = 20) -> Dataset:
+    """Return a small simulated scan as a dataset of the data model, in metres.
+
+    Parameters
+    ----------
+    positions : int
+        How many scan points, N.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``object``, ``probe`` (1, 1, 64, 64) complex64 and ``diffraction`` (N, 64, 64) float32 with
+        positions, axes and what `SIMULATED_OPTICS` says: pixels of 50 nm, 8 keV.
+
+    Examples
+    --------
+    >>> ds = example()
+    >>> print(f"{ds.photon_energy.data:.0f}")
+    8000 electron_volt
+    """
+    from ptyxr.formats.ptychodus_writer import with_metadata
+    from ptyxr.formats.ptychopinn import from_rawdata
+    from ptyxr.frame import to
+
+    ds = with_metadata(from_rawdata(simulate_scan(positions=positions)), SIMULATED_OPTICS)
+    numbered = ds.assign_coords(position_index=("position", np.arange(positions)))
+    return to(numbered, "meter").assign_attrs(name="simulated")
 
 
 def save_npz(scan: SimulatedScan, path: str | os.PathLike[str]) -> None:

@@ -20,8 +20,15 @@ from ptyxr.spelling import ask_for_unit, example, hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TypeAlias
 
     import pint
+    import xarray as xr
+
+    #: A number with its unit: "50 nm", a Quantity of the registry, or a DataArray of one.
+    QuantityLike: TypeAlias = str | pint.Quantity[Any] | xr.DataArray
+    #: A unit: "um", "pixel", or one of the registry's.
+    UnitLike: TypeAlias = str | pint.Unit
 
 __all__ = [
     "METER",

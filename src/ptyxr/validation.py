@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from xarray import Dataset
 
+    from ptyxr.storage.sources import FileLike
+
 __all__ = ["FILE_CHECKS", "FileCheck", "validate_dataset", "validate_file"]
 
 #: What a product needs and is written as a default, or not at all, where the dataset lacks it.
@@ -308,7 +310,10 @@ FILE_CHECKS: Final[list[FileCheck]] = [
 
 @any_numbers
 def validate_file(
-    path: Any, source: Any = None, *, storage_options: Mapping[str, Any] | None = None
+    path: FileLike,
+    source: FileLike | None = None,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> Report:
     """Check a file, picking by content how.
 
@@ -325,6 +330,13 @@ def validate_file(
     -------
     Report
         One error where there is no such file, or none that can be recognised.
+
+    Examples
+    --------
+    >>> import ptyxr
+    >>> path = ptyxr.tutorial.example().ptyxr.to_product("scan.h5")
+    >>> bool(ptyxr.validate_file(path))
+    True
     """
     findings = Findings(source_name(path))
     try:

@@ -29,6 +29,7 @@ from ptyxr.carried import data_of
 from ptyxr.errors import UnitError
 from ptyxr.model import SCHEMA, TOLERANCE
 from ptyxr.spelling import example
+from ptyxr.storage.arrays import StoredArray
 from ptyxr.units import (
     canonical,
     convert,
@@ -46,6 +47,7 @@ __all__ = [
     "PIXEL_NUMBERS",
     "AxisVariable",
     "UnitVariable",
+    "kept_numbers",
     "read_only",
     "same_numbers",
     "unit_variable",
@@ -60,7 +62,8 @@ _WRAPPING = getattr(getattr(api, "_protect_dataset_variables_inplace", None), "_
 _NOTHING = NumpyIndexingAdapter(np.empty(0))
 _DATA: Any = Variable._data  # type: ignore[misc]  # noqa: SLF001  (the slot)
 
-#: Key of a position's encoding for the pixel numbers that it came with.
+#: Key of a position's encoding for the pixel numbers that it came with: an array, or one that is
+#: read on use.
 PIXEL_NUMBERS = "pixel_numbers"
 
 
@@ -119,6 +122,36 @@ class _Attributes(dict[Any, Any]):
     __copy__ = copy
 
 
+class Unread:
+    """The numbers of a coordinate while they are left in their file, and their unit.
+
+    Parameters
+    ----------
+    array : StoredArray
+        What is read when the numbers are asked for.
+    unit : str
+        In canonical spelling.
+    """
+
+    def __init__(self, array: StoredArray, unit: str) -> None:
+        self.array = array
+        self.unit = unit
+        self.dtype = np.dtype(float)
+        self.shape = array.shape
+        self.ndim = len(self.shape)
+        self._numbers: np.ndarray | None = None
+
+    def read(self) -> Any:
+        """Return the numbers as a Quantity of float64, the same ones to all that share them."""
+        if self._numbers is None:
+            self._numbers = self.array.read().astype(float, copy=False)
+        return quantity(self._numbers, self.unit)
+
+
+def _has_unit(data: Any) -> bool:
+    return isinstance(data, Unread) or is_quantity(data)
+
+
 @cache
 def _know(kind: type) -> None:
     """Have ``.pint`` known, and a Quantity on the left hand take a class as one of xarray's."""
@@ -147,24 +180,38 @@ class UnitVariable(Variable):
         # Wrapping asks a Quantity for attributes that it has not, and pint writes its numbers into
         # each error: up to a thousand of them, that takes longer than all else of opening.
         data = _DATA.__get__(self)
-        wrapped = sys._getframe(1).f_code is _WRAPPING  # noqa: SLF001
-        return _NOTHING if wrapped and is_quantity(data) else data
+        if sys._getframe(1).f_code is _WRAPPING and _has_unit(data):  # noqa: SLF001
+            return _NOTHING
+        if isinstance(data, Unread):
+            data = data.read()
+            _DATA.__set__(self, data)
+        return data
 
     @_data.setter
     def _data(self, value: Any) -> None:
         _DATA.__set__(self, value)
 
     @property
+    def dtype(self) -> Any:  # noqa: D102  (xarray's)
+        return _DATA.__get__(self).dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:  # noqa: D102  (xarray's)
+        shape: tuple[int, ...] = _DATA.__get__(self).shape
+        return shape
+
+    @property
     def attrs(self) -> dict[Any, Any]:  # noqa: D102  (xarray's)
         stored = super().attrs
-        if not is_quantity(self._data):
-            return stored
-        return _Attributes(stored, spelling(self._data))
+        data = _DATA.__get__(self)
+        if isinstance(data, Unread):
+            return _Attributes(stored, data.unit)
+        return _Attributes(stored, spelling(data)) if is_quantity(data) else stored
 
     @attrs.setter
     def attrs(self, value: Any) -> None:
         self._attrs = {key: item for key, item in dict(value).items() if key != "units"}
-        if not is_quantity(self._data) and "units" in value:
+        if not _has_unit(_DATA.__get__(self)) and "units" in value:
             self._attrs["units"] = value["units"]
 
     @property
@@ -176,7 +223,7 @@ class UnitVariable(Variable):
     def data(self, value: Any) -> None:
         # Opening wraps what has no index for copying on write and caching; the wrapper hides the
         # unit, and what is in memory needs none.
-        if not (isinstance(value, ExplicitlyIndexed) and is_quantity(self._data)):
+        if not (isinstance(value, ExplicitlyIndexed) and _has_unit(_DATA.__get__(self))):
             Variable.data.fset(self, value)  # type: ignore[attr-defined]
 
     @property
@@ -193,7 +240,7 @@ class UnitVariable(Variable):
 
     @property
     def _in_memory(self) -> bool:
-        return is_quantity(self._data) or super()._in_memory
+        return _has_unit(_DATA.__get__(self)) or super()._in_memory
 
     def chunk(self, *_args: Any, **_kwargs: Any) -> UnitVariable:
         """Return a copy: like an index, a coordinate with a unit is not chunked."""
@@ -203,16 +250,27 @@ class UnitVariable(Variable):
         new = super().__getitem__(key)
         kept = (self._encoding or {}).get(PIXEL_NUMBERS)
         if kept is not None and np.shape(kept) == self.shape:
-            numbers = Variable(self._dims, kept)[key].values
+            numbers = data_of(Variable(self._dims, kept)[key])
             new.encoding = {**new.encoding, PIXEL_NUMBERS: numbers}
         return new
 
+    def load(self, **kwargs: Any) -> Self:
+        """Load what is left in the file: the pixel numbers that came with it."""
+        kept_numbers(self)
+        return super().load(**kwargs)
+
     def _replace(self, *args: Any, **kwargs: Any) -> UnitVariable:
         new = super()._replace(*args, **kwargs)
-        lost = is_quantity(self._data) and not is_quantity(data_of(new))
+        lost = _has_unit(_DATA.__get__(self)) and not _has_unit(_DATA.__get__(new))
         if lost and new.dtype.kind in "fc":
             new.attrs = {**new.attrs, "units": spelling(self._data)}
         return new
+
+    def _copy(self, deep: bool = True, data: Any = None, memo: Any = None) -> UnitVariable:
+        unread = _DATA.__get__(self)
+        if isinstance(unread, Unread) and not deep and data is None:
+            return self._replace(data=unread)
+        return super()._copy(deep=deep, data=data, memo=memo)
 
     def _of(self, result: Any) -> Any:
         """Return what arithmetic gave with the unit it has now, and not the one it had."""
@@ -343,6 +401,26 @@ class AxisVariable(UnitVariable):
         return same_numbers(mine, unit, theirs, their_unit, slack=TOLERANCE * step)
 
 
+def kept_numbers(position: Variable) -> np.ndarray | None:
+    """Return the pixel numbers that a position came with, or None; from now on in memory.
+
+    Parameters
+    ----------
+    position : Variable
+        (N,) scan positions.
+
+    Returns
+    -------
+    (N,) ndarray or None
+        None also where they are no longer of these positions.
+    """
+    kept = position.encoding.get(PIXEL_NUMBERS)
+    if kept is None or kept.shape != position.shape:
+        return None
+    numbers = position.encoding[PIXEL_NUMBERS] = np.asarray(kept)
+    return numbers
+
+
 def read_only(labels: np.ndarray) -> np.ndarray:
     """Return the labels of an index as they are shown: written into, they would part from it."""
     labels = labels.view()
@@ -437,7 +515,12 @@ def unit_variable(
     encoding: Any = None,
     kind: type[UnitVariable] = UnitVariable,
 ) -> Variable:
-    """Return a coordinate: a Quantity, or plain numbers with a ``units`` attribute."""
+    """Return a coordinate: a Quantity, or plain numbers with a ``units`` attribute.
+
+    A stored array is left in its file until it is used, and becomes a Quantity in any case.
+    """
+    if isinstance(values, StoredArray):
+        return kind(dims, Unread(values, unit), attrs, encoding, fastpath=True)
     if quantified:
         return kind(dims, quantity(values, unit), attrs, encoding)
     return Variable(dims, values, {**(attrs or {}), "units": unit}, encoding)

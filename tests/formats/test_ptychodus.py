@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,42 @@ def test_large_arrays_are_read_when_used(product, recorded):
     assert large & set(recorded) == {"/raw_data/diffraction"}
     ds.object.load()
     assert large & set(recorded) == {"/raw_data/diffraction", "/object"}
+
+
+def test_pixel_numbers_are_read_when_used(product, recorded):
+    """They are for going back to pixels; of a million points they take as long as the rest."""
+    ds = opened(product)
+    half = pickle.loads(pickle.dumps(ds.copy(deep=True))).isel(position=slice(20))
+    assert not {"/raw_data/xcoords", "/raw_data/ycoords_start"} & set(recorded)
+    np.testing.assert_array_equal(half.ptyxr.to_rawdata().xcoords, raw_numbers(product)[:20])
+    assert "/raw_data/xcoords" in recorded
+
+
+@pytest.mark.parametrize("options", [{}, {"quantify": False}])
+def test_what_is_loaded_needs_its_file_no_more(product, tmp_path, options):
+    path = shutil.copy(product, tmp_path / "p.h5")
+    with xr.open_dataset(path, engine="ptychodus", **options) as ds:
+        loaded = ds.load()
+    Path(path).unlink()
+    rawdata = loaded.ptyxr.quantify().ptyxr.to_rawdata()
+    np.testing.assert_array_equal(rawdata.xcoords, raw_numbers(product))
+
+
+def test_nominal_positions_are_read_when_used(product, recorded):
+    ds = opened(product)
+    assert ds.nominal_position_x.dtype == float
+    repr(ds.copy().rename(position="point").assign(one=1).attrs)
+    assert "/nominal_position_x_m" not in recorded
+    assert ds.nominal_position_x.attrs["units"] == "meter"
+    assert ds.nominal_position_x.pint.units == ptyxr.ureg.meter
+    with h5py.File(product) as file:
+        stored = file["nominal_position_x_m"][()]
+    np.testing.assert_array_equal(ds.nominal_position_x.data.magnitude, stored)
+
+
+def raw_numbers(path):
+    with h5py.File(path) as file:
+        return file["raw_data/xcoords"][()]
 
 
 def test_dropped_variables_are_not_read(product, recorded):

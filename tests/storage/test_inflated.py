@@ -42,6 +42,21 @@ def path(tmp_path_factory, frames):
     return path
 
 
+@pytest.fixture
+def unpacked(monkeypatch):
+    """Return the lengths of what is unpacked, piece by piece."""
+    lengths = []
+    original = inflated.Inflated._stream
+
+    def counted(self, *args):
+        for offset, data in original(self, *args):
+            lengths.append(len(data))
+            yield offset, data
+
+    monkeypatch.setattr(inflated.Inflated, "_stream", counted)
+    return lengths
+
+
 KEYS = st.one_of(
     st.integers(-FRAMES, FRAMES - 1),
     st.slices(FRAMES),
@@ -64,17 +79,8 @@ def inflated_lazily(array):
     return lazy(array)
 
 
-def test_reading_goes_on_where_it_stopped(path, frames, monkeypatch):
+def test_reading_goes_on_where_it_stopped(path, frames, unpacked):
     """Frame after frame unpacks the member once, and not once for each."""
-    unpacked = []
-    original = inflated.Inflated._stream
-
-    def counted(self, *args):
-        for offset, data in original(self, *args):
-            unpacked.append(len(data))
-            yield offset, data
-
-    monkeypatch.setattr(inflated.Inflated, "_stream", counted)
     array = NpzFile(path).arrays["diff3d"]
     for i in range(FRAMES):
         np.testing.assert_array_equal(array.read_at((i, slice(None), slice(None))), frames[i])
@@ -134,18 +140,9 @@ def test_a_wrong_checksum_is_told_when_the_end_is_read(tmp_path, frames):
 
 
 @pytest.mark.parametrize("encoding", [{}, {"diffraction": {"chunksizes": (50, 16, 16)}}])
-def test_the_legacy_order_is_unpacked_once(tmp_path, frames, monkeypatch, encoding):
+def test_the_legacy_order_is_unpacked_once(tmp_path, frames, monkeypatch, unpacked, encoding):
     """Patterns stored as (H, W, N) lie across those of a product."""
     monkeypatch.setattr(streams, "BLOCK_BYTES", 40_000)
-    unpacked = []
-    original = inflated.Inflated._stream
-
-    def counted(self, *args):
-        for offset, data in original(self, *args):
-            unpacked.append(len(data))
-            yield offset, data
-
-    monkeypatch.setattr(inflated.Inflated, "_stream", counted)
     path = tmp_path / "legacy.npz"
     at = np.random.default_rng(1).uniform(20, 40, (2, FRAMES))
     np.savez_compressed(

@@ -196,7 +196,7 @@ class Assembly:
         self,
         name: str,
         key: str,
-        values: np.ndarray,
+        values: np.ndarray | StoredArray,
         *,
         unit: str | None = None,
         encoding: dict[str, Any] | None = None,
@@ -215,7 +215,7 @@ class Assembly:
         self._check_lengths(key, entry.dims, values.shape)
         self._coordinates[name] = unit_variable(
             entry.dims,
-            np.asarray(values),
+            values,
             unit or str(entry.unit),
             {"long_name": entry.long_name},
             quantified=self.quantify,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from xarray import Dataset
 
+    from ptyxr.storage.sources import FileLike
+
 __all__ = ["find_engine", "open_dataset"]
 
 _EXPECTED: Final = "a Ptychodus product, its patterns, or a PtychoPINN dataset"
@@ -276,9 +278,9 @@ def _check_options(engine: str, options: dict[str, Any]) -> None:
 
 
 def open_dataset(
-    source: Any,
+    source: FileLike,
     *,
-    diffraction: Any = None,
+    diffraction: FileLike | None = None,
     allow_external: bool = False,
     storage_options: Mapping[str, Any] | None = None,
     **kwargs: Any,
@@ -331,9 +333,10 @@ def open_dataset(
     Examples
     --------
     >>> import ptyxr
-    >>> path = getfixture("product")
-    >>> ptyxr.open_dataset(path).attrs["source_format"]
-    'ptychodus'
+    >>> path = ptyxr.tutorial.example().ptyxr.to_product("scan.h5")
+    >>> with ptyxr.open_dataset(path) as ds:
+    ...     print(ds.attrs["source_format"], ds.position_x.pint.units)
+    ptychodus meter
     """
     if storage_options and not (is_url(source) or is_url(diffraction)):
         located(source, storage_options)  # which refuses it

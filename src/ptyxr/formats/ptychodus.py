@@ -303,8 +303,10 @@ class PtychodusBackend(BackendEntrypoint):
         ----------
         filename_or_obj : str, path-like, bytes or binary file object
             Path, address (``https://…``, ``s3://…``) or content of the product.
-        mask_and_scale, decode_times, decode_timedelta, use_cftime, concat_characters, decode_coords
+        mask_and_scale, decode_times, decode_timedelta : object, optional
             Accepted and without effect: a product is no netCDF file.
+        use_cftime, concat_characters, decode_coords : object, optional
+            The same.
         drop_variables : str or iterable of str, optional
             Names of the model that are left out, before they are read.
         group : {"/", "/raw_data"}, optional
@@ -318,12 +320,25 @@ class PtychodusBackend(BackendEntrypoint):
         storage_options : mapping, optional
             What fsspec is to be given for an address: user and key, ``{"anon": True}``, headers.
 
+        Returns
+        -------
+        xarray.Dataset
+            ``object``, ``probe``, ``loss`` and others of the model, lazy; positions and axes
+            float64 in metre, energies in electron volt, angles in degree.
+
         Raises
         ------
         MissingFileError, FormatError, RemoteError
             If there is no such file or group, or it is no product.
         InvalidDataError
             If something in it cannot be represented.
+
+        Examples
+        --------
+        >>> import xarray as xr, ptyxr
+        >>> path = ptyxr.tutorial.example().ptyxr.to_product("scan.h5")
+        >>> xr.open_dataset(path, engine="ptychodus").position_x.pint.units
+        <Unit('meter')>
         """
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords

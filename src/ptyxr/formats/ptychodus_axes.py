@@ -18,6 +18,7 @@ from ptyxr.formats.ptychodus_keys import (
 from ptyxr.formats.ptychodus_raw import raw_array, raw_origin
 from ptyxr.frame import PIXEL_ORIGIN
 from ptyxr.grids import Grid
+from ptyxr.storage.arrays import cached
 from ptyxr.variables import PIXEL_NUMBERS
 
 if TYPE_CHECKING:
@@ -85,15 +86,23 @@ def decode_positions(product: Assembly, group: StoredGroup, raw: StoredGroup | N
         if points is None and positions is not None and positions.shape:
             points = positions.shape[0]
         array = raw_array(product, raw, name, points)
-        numbers = None if array is None else array.read()
         encoding: dict[str, Any] = {}
-        if numbers is not None and raw is not None:
+        if array is not None and raw is not None:
+            # Read on use. What is no UnitVariable would not load them with the rest.
+            numbers = cached(array) if product.quantify else array.read()
             encoding = {PIXEL_NUMBERS: numbers, PIXEL_ORIGIN: raw_origin(raw)}
         if found is not None:
-            values = found[1].read().astype(float, copy=False)
-            product.coordinate(name, found[0], values, encoding=encoding)
-        elif numbers is not None and name.startswith("nominal"):
-            nominal = _nominal(group, raw, name, numbers)
+            # The nominal ones are looked at now and then, and are as many again.
+            product.coordinate(
+                name,
+                found[0],
+                found[1]
+                if product.quantify and name.startswith("nominal")
+                else found[1].read().astype(float, copy=False),
+                encoding=encoding,
+            )
+        elif array is not None and name.startswith("nominal"):
+            nominal = _nominal(group, raw, name, array.read())
             if nominal is not None:
                 key = f"/{RAW_DATA}/{RAW_POSITIONS[name]}"
                 product.coordinate(name, key, nominal, encoding=encoding)

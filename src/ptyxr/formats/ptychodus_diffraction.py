@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from xarray import Dataset
 
-__all__ = ["PtychodusDiffractionBackend", "pair_patterns"]
+__all__ = ["MEMBERS", "PtychodusDiffractionBackend", "pair_patterns"]
 
 PATTERNS: Final = "patterns"
 #: What has a number in the model's unit, by the member or the attribute of the patterns.
@@ -46,10 +46,21 @@ _POSITIONS: Final = {"probe_position_x_px": "position_x", "probe_position_y_px":
 _DETECTOR: Final = frozenset(
     {"bad_pixels", "detector_x", "detector_y", "detector_pixel_width", "detector_pixel_height"}
 )
-_KNOWN: Final = frozenset(
-    {PATTERNS, "indexes", "bad_pixels", "probe_photon_counts", "probe", "object",
-     *_SCALARS, *_POSITIONS}
-)  # fmt: skip
+#: What is taken as it is.
+_ARRAYS: Final = {
+    PATTERNS: "diffraction",
+    "indexes": "position_index",
+    "bad_pixels": "bad_pixels",
+}
+#: Every member or attribute of the patterns that is known, with its name in the model.
+MEMBERS: Final = {
+    **_ARRAYS,
+    **_POSITIONS,
+    "probe_photon_counts": "position_photon_count",
+    "probe": "probe",
+    "object": "object",
+    **_SCALARS,
+}
 
 
 @any_numbers
@@ -66,7 +77,7 @@ def _decode(file: HDF5File, drop_variables: Any, *, quantify: bool) -> Assembly:
             expected="'patterns', 'indexes', 'bad_pixels'",
             remedy="ptyxr.open_dataset() finds the engine by looking inside",
         )
-    group.check(_KNOWN)
+    group.check(frozenset(MEMBERS))
     arrays = group.arrays
     if PATTERNS not in arrays:
         raise FormatError(
@@ -81,12 +92,9 @@ def _decode(file: HDF5File, drop_variables: Any, *, quantify: bool) -> Assembly:
             data.attrs["pixel_origin"] = "pixel"
     # Counts, as Ptychodus holds them; where they were filled, bad_pixels says so.
     attrs = {"quantity": "counts", "original_axis_order": "NHW"}
-    for member, name, described in (
-        (PATTERNS, "diffraction", attrs),
-        ("indexes", "position_index", {}),
-        ("bad_pixels", "bad_pixels", {}),
-    ):
+    for member, name in _ARRAYS.items():
         if member in arrays:
+            described = attrs if member == PATTERNS else {}
             encoding = dict(arrays[member].encoding)
             data.array(name, member, arrays[member], attrs=described, encoding=encoding)
     if "probe_photon_counts" in arrays:
@@ -158,8 +166,10 @@ class PtychodusDiffractionBackend(BackendEntrypoint):
         ----------
         filename_or_obj : str, path-like, bytes or binary file object
             Path, address (``https://…``, ``s3://…``) or content of the file.
-        mask_and_scale, decode_times, decode_timedelta, use_cftime, concat_characters, decode_coords
+        mask_and_scale, decode_times, decode_timedelta : object, optional
             Accepted and without effect: the file is no netCDF file.
+        use_cftime, concat_characters, decode_coords : object, optional
+            The same.
         drop_variables : str or iterable of str, optional
             Names of the model that are left out, before they are read.
         quantify : bool, default: True
@@ -171,12 +181,27 @@ class PtychodusDiffractionBackend(BackendEntrypoint):
         storage_options : mapping, optional
             What fsspec is to be given for an address: user and key, ``{"anon": True}``, headers.
 
+        Returns
+        -------
+        xarray.Dataset
+            ``diffraction`` (position, detector_y, detector_x) as stored, lazy, with
+            ``position_index`` (position,) int64.
+
         Raises
         ------
         MissingFileError, FormatError, RemoteError
             If there is no such file, or it has no patterns.
         InvalidDataError
             If something in it cannot be represented.
+
+        Examples
+        --------
+        >>> import h5py, numpy as np, xarray as xr
+        >>> with h5py.File("patterns.h5", "w") as file:
+        ...     file["patterns"] = np.zeros((5, 8, 8), "uint16")
+        ...     file["indexes"] = np.arange(5)
+        >>> xr.open_dataset("patterns.h5", engine="ptychodus-diffraction").diffraction.shape
+        (5, 8, 8)
         """
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from ptyxr.storage.arrays import StoredArray
     from ptyxr.storage.hdf5_writer import Plan, PlannedArray
 
-__all__ = ["PtychodusNpzBackend", "as_group", "as_members"]
+__all__ = ["BESIDE", "PtychodusNpzBackend", "as_group", "as_members"]
 
 #: What tells a product by its names.
 _TELLING: Final = frozenset({"object", "probe", "probe_position_x_m"})
 #: Attributes of the two arrays, by the member that keeps them.
-_ATTRIBUTES: Final = {
+BESIDE: Final = {
     f"{place}_{spelling}": (place, spelling)
     for place in ("object", "probe")
     for spelling in (
@@ -69,8 +69,8 @@ def as_group(file: NpzFile) -> StoredGroup:
     group = StoredGroup(file.name, "/", {}, others=[*file.objects, *file.others], bad=file.bad)
     beside: dict[str, dict[str, Any]] = {"object": {}, "probe": {}}
     for name, array in file.arrays.items():
-        if name in _ATTRIBUTES:
-            place, spelling = _ATTRIBUTES[name]
+        if name in BESIDE:
+            place, spelling = BESIDE[name]
             beside[place][spelling] = _attribute(array)
         elif name in _ARRAYS or (array.shape and not (name in _ROOT and array.shape == (1,))):
             group.arrays[name] = _NpzMember(array, beside.get(name, {}))
@@ -109,7 +109,7 @@ def as_members(plan: Plan) -> dict[str, PlannedArray]:
             continue
         members.arrays[name] = planned
         for spelling, value in planned.attrs.items():
-            if f"{name}_{spelling}" in _ATTRIBUTES:
+            if f"{name}_{spelling}" in BESIDE:
                 members.array(f"{name}_{spelling}", Variable((), np.asarray(value)))
     if left_out:
         names = ", ".join(name.removeprefix(f"{RAW_DATA}/") for name in left_out)
@@ -152,8 +152,10 @@ class PtychodusNpzBackend(BackendEntrypoint):
         ----------
         filename_or_obj : str, path-like, bytes or binary file object
             Path, address (``https://…``, ``s3://…``) or content of the product.
-        mask_and_scale, decode_times, decode_timedelta, use_cftime, concat_characters, decode_coords
+        mask_and_scale, decode_times, decode_timedelta : object, optional
             Accepted and without effect: a product is no netCDF file.
+        use_cftime, concat_characters, decode_coords : object, optional
+            The same.
         drop_variables : str or iterable of str, optional
             Names of the model that are left out, before they are read.
         quantify : bool, default: True
@@ -161,12 +163,25 @@ class PtychodusNpzBackend(BackendEntrypoint):
         storage_options : mapping, optional
             What fsspec is to be given for an address: user and key, ``{"anon": True}``, headers.
 
+        Returns
+        -------
+        xarray.Dataset
+            As of the HDF5 product: lazy arrays, positions and axes float64 in metre.
+
         Raises
         ------
         MissingFileError, FormatError, RemoteError
             If there is no such file, or it is no product.
         InvalidDataError
             If something in it cannot be represented.
+
+        Examples
+        --------
+        >>> import warnings, xarray as xr, ptyxr
+        >>> with warnings.catch_warnings(action="ignore"):  # it has no place for pixel numbers
+        ...     path = ptyxr.tutorial.example().ptyxr.to_product("scan.npz")
+        >>> xr.open_dataset(path, engine="ptychodus-npz").position_x.pint.units
+        <Unit('meter')>
         """
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords

@@ -20,7 +20,7 @@ from ptyxr.formats.ptychodus_keys import (
 from ptyxr.formats.registration import pixel_numbers
 from ptyxr.frame import written_pixel
 from ptyxr.model import AXES, POSITIONS, SCHEMA
-from ptyxr.storage.hdf5_writer import storage_options
+from ptyxr.storage.hdf5_writer import dataset_options
 from ptyxr.units import METER, parse
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _large(
     if ds.attrs.get("source_format") == "ptychopinn" and dtype == np.complex128:
         dtype = np.dtype(np.complex64)
     planned = plan.array(path, full, given.get("dtype", dtype))
-    planned.options = storage_options(name, given)
+    planned.options = dataset_options(name, given)
     return planned
 
 
@@ -194,7 +194,7 @@ def plan_probe(plan: Plan, ds: Dataset, encoding: dict[str, Mapping[str, Any]]) 
     weights_plan = plan.array(
         "opr_weights", weights, encoding.get("opr_weights", {}).get("dtype", dtype)
     )
-    weights_plan.options = storage_options("opr_weights", encoding.pop("opr_weights", {}))
+    weights_plan.options = dataset_options("opr_weights", encoding.pop("opr_weights", {}))
     if weights.size * weights_plan.dtype.itemsize <= ATTRIBUTE_BYTES:
         # Releases to 1.2 look for them here only.
         planned.attrs["opr_weights"] = np.asarray(weights.compute().data, weights_plan.dtype)
@@ -332,7 +332,7 @@ def plan_raw_data(
                 remedy="Take the absolute value first: ds.assign(diffraction=abs(ds.diffraction))",
             )
         planned = plan.array(f"{RAW_DATA}/diffraction", variable, given.get("dtype"))
-        planned.options = storage_options("diffraction", given)
+        planned.options = dataset_options("diffraction", given)
         if any(planned.options.values()) and "chunks" not in planned.options and variable.size:
             # HDF5's own guess cuts each pattern into many pieces, and reads all for one pattern.
             rows = max(1, _CHUNK // (variable.nbytes // variable.shape[0]))
@@ -359,7 +359,7 @@ def plan_the_rest(
         path = f"{RAW_DATA}/bad_pixels" if raw_data else "bad_pixels"
         bad = ds["bad_pixels"].variable.transpose(*SCHEMA["bad_pixels"].dims)
         planned = plan.array(path, bad, np.bool_)
-        planned.options = storage_options("bad_pixels", given)
+        planned.options = dataset_options("bad_pixels", given)
     known = set(SCHEMA) | set(map(str, ds.xindexes))
     left = sorted(str(name) for name in ds.variables if name not in known)
     if left:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from xarray import Dataset
@@ -29,16 +29,18 @@ from ptyxr.units import PIXEL, canonical, is_quantity
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ptyxr.units import QuantityLike
+
 __all__ = ["MEASUREMENTS", "PtychoPINNBackend", "decode_rawdata", "from_rawdata", "pattern_order"]
 
 
 def from_rawdata(
-    rawdata: Any,
+    rawdata: object,
     *,
-    origin: str = "auto",
-    measurement: str | None = None,
-    object_pixel_size: object = None,
-    probe_pixel_size: object = None,
+    origin: Literal["auto", "corner", "pixel", "center"] = "auto",
+    measurement: Literal["amplitude", "counts", "unknown"] | None = None,
+    object_pixel_size: QuantityLike | tuple[QuantityLike, QuantityLike] | None = None,
+    probe_pixel_size: QuantityLike | tuple[QuantityLike, QuantityLike] | None = None,
     quantify: bool = True,
 ) -> Dataset:
     """Return a dataset from PtychoPINN's ``RawData``, or anything with its attributes.
@@ -58,6 +60,12 @@ def from_rawdata(
         Size of a pixel, or (width, height): "50 nm".
     quantify : bool, default: True
         Whether coordinates are pint Quantities, or numbers with a ``units`` attribute.
+
+    Returns
+    -------
+    xarray.Dataset
+        In the data model: positions and axes in pixels, ``diffraction`` (position, detector_y,
+        detector_x) with the dtype it came with, object and probe complex.
 
     Raises
     ------
@@ -173,8 +181,10 @@ class PtychoPINNBackend(BackendEntrypoint):
         filename_or_obj : str, path-like, bytes or binary file object
             Path, address (``https://…``, ``s3://…``) or content of the NPZ file. Nothing in it is
             unpickled; of ``_metadata``, a plain string is taken.
-        mask_and_scale, decode_times, decode_timedelta, use_cftime, concat_characters, decode_coords
+        mask_and_scale, decode_times, decode_timedelta : object, optional
             Accepted and without effect: an NPZ is no netCDF file.
+        use_cftime, concat_characters, decode_coords : object, optional
+            The same.
         drop_variables : str or iterable of str, optional
             Names of the model that are left out, before they are read.
         origin : {"auto", "corner", "pixel", "center"}
@@ -189,12 +199,25 @@ class PtychoPINNBackend(BackendEntrypoint):
         storage_options : mapping, optional
             What fsspec is to be given for an address: user and key, ``{"anon": True}``, headers.
 
+        Returns
+        -------
+        xarray.Dataset
+            ``object``, ``probe`` complex and ``diffraction`` (position, detector_y, detector_x) as
+            stored, lazy; positions and axes float64 in pixels.
+
         Raises
         ------
         MissingFileError, FormatError, RemoteError
             If there is no such file, or it is no such dataset.
         InvalidDataError
             If something in it cannot be represented.
+
+        Examples
+        --------
+        >>> import xarray as xr, ptyxr
+        >>> ptyxr.tutorial.save_npz(ptyxr.tutorial.simulate_scan(positions=9), "scan.npz")
+        >>> xr.open_dataset("scan.npz", engine="ptychopinn").position_x.pint.units
+        <Unit('pixel')>
         """
         del mask_and_scale, decode_times, decode_timedelta, use_cftime
         del concat_characters, decode_coords

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeGuard
 
 from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, warn
@@ -27,22 +29,32 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["KNOWN", "LEFT_ALONE", "MEASUREMENTS", "METADATA", "decode_rawdata", "pattern_order"]
+__all__ = [
+    "KNOWN",
+    "LEFT_ALONE",
+    "MEASUREMENTS",
+    "METADATA",
+    "NAMES",
+    "PLACED",
+    "decode_rawdata",
+    "pattern_order",
+]
 
 #: Patterns, in the order in which PtychoPINN looks for them.
 PATTERNS: Final = ("diff3d", "diffraction")
 METADATA: Final = "_metadata"
-KNOWN: Final = frozenset(
+#: What stands where, by name of the model; of several members the first that is there counts.
+NAMES: Final = MappingProxyType(
     {
-        *RAW_POSITIONS.values(),
-        *PATTERNS,
-        METADATA,
-        "probeGuess",
-        "objectGuess",
-        "scan_index",
-        "bad_pixels",
+        **{name: (key,) for name, key in RAW_POSITIONS.items()},
+        "scan_index": ("scan_index",),
+        "object": ("objectGuess",),
+        "probe": ("probeGuess",),
+        "diffraction": PATTERNS,
+        "bad_pixels": ("bad_pixels",),
     }
 )
+KNOWN: Final = frozenset({METADATA, *chain.from_iterable(NAMES.values())})
 #: Members of training pipelines, known and left alone.
 LEFT_ALONE: Final = frozenset(
     {"Y", "norm_Y_I", "ground_truth_patches", "label", "_shuffle_applied", "_shuffle_seed"}
@@ -347,7 +359,8 @@ def _pixel_sizes(data: Assembly, placed: dict[str, float], *given: object) -> No
 def _arrays(
     data: Assembly, arrays: Mapping[str, StoredArray], points: int, measurement: str | None
 ) -> None:
-    for name, key, rank in (("object", "objectGuess", 3), ("probe", "probeGuess", 4)):
+    for name, rank in (("object", 3), ("probe", 4)):
+        (key,) = NAMES[name]
         if key in arrays:
             guess = _guess(arrays[key])
             if len(guess.shape) < 2:

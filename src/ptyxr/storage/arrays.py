@@ -18,6 +18,7 @@ __all__ = [
     "MemoryArray",
     "StoredArray",
     "ViewArray",
+    "cached",
     "is_integer",
     "lazy",
     "outer",
@@ -192,3 +193,9 @@ def _is_empty(key: Any, size: int) -> bool:
 def lazy(array: StoredArray) -> indexing.LazilyIndexedArray:
     """Return a stored array as the data of a Variable that reads on use."""
     return indexing.LazilyIndexedArray(array)
+
+
+def cached(array: StoredArray) -> indexing.MemoryCachedArray:
+    """Return a stored array as data that read on use, and keep what was read."""
+    copied: Any = indexing.CopyOnWriteArray  # written into, it is read
+    return indexing.MemoryCachedArray(copied(lazy(array)))

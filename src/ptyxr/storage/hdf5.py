@@ -270,7 +270,8 @@ class HDF5Array(Member):
         self.shape = dataset.shape
         self.dtype = dataset.dtype
         self.encoding: dict[str, Any] = {}
-        self._checked = False
+        #: Only chunks have filters and an index to be looked at before they are read.
+        self._checked = dataset.chunks is None
         #: Where the numbers begin in a file on a network, as far as they are read from there.
         self._start: int | None = None
         self._has_checksums = dataset.chunks is not None

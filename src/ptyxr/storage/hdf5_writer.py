@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import h5py
 
-__all__ = ["Plan", "PlannedArray", "check_hdf5", "storage_options", "write_hdf5"]
+__all__ = ["Plan", "PlannedArray", "check_hdf5", "dataset_options", "write_hdf5"]
 
 
 @dataclass
@@ -115,7 +115,7 @@ class Plan:
         return planned
 
 
-def storage_options(name: str, encoding: Mapping[str, Any]) -> dict[str, Any]:
+def dataset_options(name: str, encoding: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``create_dataset`` takes from an encoding in the words of xarray.
 
     Parameters
@@ -174,6 +174,7 @@ def write_hdf5(path: Path, plan: Plan) -> None:
     chunked = {name: one for name, one in plan.arrays.items() if one.is_chunked}
     lock = write_lock() if chunked else None
     with _opened(path, "w") as (file, sink):
+        here = _Open(file, sink)
         with writing(sink):
             _write_attributes(file, plan.attrs)
             for group, attrs in plan.group_attrs.items():
@@ -183,8 +184,7 @@ def write_hdf5(path: Path, plan: Plan) -> None:
                 _create_array(file, name, planned, placed=name in chunked and lock is not None)
             if name not in chunked:
                 for key, values in _blocks(name, planned):
-                    with writing(sink):
-                        file[name][key] = values
+                    here.put(name, key, values)
                     progress.add(getattr(values, "nbytes", 0))
         with writing(sink):
             for name, target in plan.links.items():

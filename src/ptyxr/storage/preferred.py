@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["PreferredChunks", "preferred_chunks"]
+__all__ = ["PreferredChunks", "grown", "preferred_chunks"]
 
 #: About how much a chunk is. Two of them, in two threads that write a file, stay below 150 MB.
 _BYTES: Final = 60 * 10**6
@@ -67,12 +67,29 @@ def preferred_chunks(
         chunks = {}
         if math.prod(shape) * dtype.itemsize <= _BYTES:
             return None
-    lengths = {
-        dim: min(chunks.get(dim, 1), length) for dim, length in zip(dims, shape, strict=True)
-    }
-    for dim, length in reversed(list(zip(dims, shape, strict=True))):
-        room = _BYTES // max(1, math.prod(lengths.values()) * dtype.itemsize)
+    least = [min(chunks.get(dim, 1), length) for dim, length in zip(dims, shape, strict=True)]
+    lengths = grown(least, shape, dtype.itemsize, _BYTES)
+    return PreferredChunks(dict(zip(dims, lengths, strict=True)), chunks)
+
+
+def grown(least: Sequence[int], shape: Sequence[int], itemsize: int, nbytes: int) -> list[int]:
+    """Return lengths of blocks of so many bytes: whole along the last axes first.
+
+    Parameters
+    ----------
+    least : sequence of int
+        What the lengths are multiples of, but where an axis ends.
+    shape : sequence of int
+        Lengths of the axes.
+    itemsize : int
+        Bytes of a number.
+    nbytes : int
+        How large a block is at most, unless the least is larger.
+    """
+    lengths = list(least)
+    for axis in reversed(range(len(lengths))):
+        room = nbytes // max(1, math.prod(lengths) * itemsize)
         if room <= 1:
             break
-        lengths[dim] = min(lengths[dim] * room, length)
-    return PreferredChunks(lengths, chunks)
+        lengths[axis] = min(lengths[axis] * room, shape[axis])
+    return lengths

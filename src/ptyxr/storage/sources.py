@@ -24,6 +24,10 @@ from ptyxr.storage.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeAlias
+
+    #: A path or an address, the content of a file, or a binary file object.
+    FileLike: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
 
 __all__ = ["Source", "located", "no_pickle", "shown_address"]
 
