@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ptyxr.points import match_positions
     from ptyxr.series import open_series
     from ptyxr.validation import validate_file
+    from ptyxr.versions import show_versions
 
     ureg: pint.UnitRegistry[Any]
 
@@ -35,6 +36,7 @@ __all__ = [
     "match_positions",
     "open_dataset",
     "open_series",
+    "show_versions",
     "testing",
     "tutorial",
     "ureg",
@@ -47,6 +49,7 @@ _WHERE = {
     "open_series": "ptyxr.series",
     "from_rawdata": "ptyxr.formats.ptychopinn",
     "match_positions": "ptyxr.points",
+    "show_versions": "ptyxr.versions",
     "testing": "ptyxr.testing",
     "tutorial": "ptyxr.tutorial",
     "validate_file": "ptyxr.validation",

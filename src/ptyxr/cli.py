@@ -1,12 +1,14 @@
-"""The command ``ptyxr``: demo, convert, info, validate, plot.
+"""The command ``ptyxr``: demo, convert, info, validate, plot, versions.
 
 Heavy packages are imported inside the commands, so that help comes at once.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -404,6 +406,20 @@ def demo(
     run_demo(output_dir)
 
 
+# --- versions -------------------------------------------------------------------------------------
+
+
+@app.command()
+def versions() -> None:
+    """Print the versions of ptyxr, Python, HDF5 and packages, for a report of a defect."""
+    from ptyxr.versions import show_versions
+
+    show_versions()
+
+
 def main() -> None:
     """Run the command."""
+    # Into a pipe, Windows writes in the code page of the country, which has not every letter.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="ptyxr")

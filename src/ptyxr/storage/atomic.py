@@ -103,7 +103,7 @@ def atomic_path(
             except FileExistsError as error:
                 raise ExistingFileError("the file exists", file=path) from error
         else:
-            os.replace(temporary, target)
+            _replace(temporary, target, path)
         with contextlib.suppress(OSError):  # some file systems do not sync folders
             _sync(target.parent, os.O_RDONLY)
     except OSError as error:
@@ -227,6 +227,22 @@ def _remove(temporary: Path) -> None:
         raise
     finally:
         _writing.discard(temporary)
+
+
+def _replace(temporary: Path, target: Path, path: Path) -> None:
+    """Put the new file in the place of the old one, which only Windows refuses while it is open."""
+    try:
+        os.replace(temporary, target)
+    except PermissionError as error:
+        if os.name != "nt" or not target.exists():
+            raise
+        raise PtyxrError(
+            "the file is open, and Windows replaces no open file",
+            file=path,
+            found=error.strerror,
+            remedy="Close the dataset that was opened from it, or write to another path; the old "
+            "file is as it was",
+        ) from error
 
 
 def _move_to_free_place(temporary: Path, target: Path) -> None:

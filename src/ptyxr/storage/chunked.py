@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import uuid
@@ -207,7 +208,14 @@ def _lock(descriptor: int) -> None:
         import msvcrt
 
         os.lseek(descriptor, 2**62, os.SEEK_SET)  # beyond what is ever written
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+        while True:
+            try:
+                msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+            except OSError as error:
+                if error.errno != errno.EDEADLK:  # it gives up after ten seconds
+                    raise
+            else:
+                return
     else:
         import fcntl
 

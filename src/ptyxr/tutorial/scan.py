@@ -228,7 +228,6 @@ def save_npz(scan: SimulatedScan, path: str | os.PathLike[str]) -> None:
     with Path(path).open("wb") as file:
         np.savez(
             file,
-            allow_pickle=False,
             xcoords=scan.xcoords,
             ycoords=scan.ycoords,
             xcoords_start=scan.xcoords_start,
