@@ -211,8 +211,11 @@ def _drifting(beam: Any, drift: Any, count: int) -> tuple[Any, NDArray[np.float6
     """
     waves = _shifted(beam, *drift.T).reshape(len(drift), -1)
     real = np.concatenate([waves.real, waves.imag], axis=1)
-    left, power, modes = np.linalg.svd(real, full_matrices=False)
-    weights, modes = left[:, :count] * power[:count], modes[:count]
+    # The singular vectors, by the eigenvectors of what is N x N: there are fewer points than pixels.
+    squares, left = np.linalg.eigh(real.astype(np.float64) @ real.T)
+    power = np.sqrt(np.maximum(squares[::-1][:count], np.finfo(np.float32).tiny))
+    left = left[:, ::-1][:, :count]
+    weights, modes = left * power, (left.T @ real) / power[:, None]
     # The first mode is as bright as the beam, so that its weights are about 1.
     scale = np.linalg.norm(beam) * np.where(weights.mean(axis=0) < 0, -1, 1)
     modes = scale[:, None] * modes
