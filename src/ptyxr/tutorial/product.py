@@ -211,7 +211,7 @@ def _drifting(beam: Any, drift: Any, count: int) -> tuple[Any, NDArray[np.float6
     """
     waves = _shifted(beam, *drift.T).reshape(len(drift), -1)
     real = np.concatenate([waves.real, waves.imag], axis=1)
-    # The singular vectors, by the eigenvectors of what is N x N: there are fewer points than pixels.
+    # The singular vectors, by eigenvectors of what is N x N: fewer points than pixels.
     squares, left = np.linalg.eigh(real.astype(np.float64) @ real.T)
     power = np.sqrt(np.maximum(squares[::-1][:count], np.finfo(np.float32).tiny))
     left = left[:, ::-1][:, :count]
