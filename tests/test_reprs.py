@@ -72,7 +72,7 @@ class Table(HTMLParser):
 def test_a_product_at_a_glance(ds):
     assert facts(ds) == {
         "Name": "simulated",
-        "File": "product.h5 (Ptychodus)",
+        "Source": "product.h5 (Ptychodus)",
         "Photon energy": "8 keV",
         "Wavelength": "154.98 pm",
         "Field of view": "3 µm × 2.75 µm (x × y)",
@@ -103,7 +103,7 @@ def test_pixels_say_what_is_missing(npz):
         rows = facts(raw)
     assert rows["Field of view"] == "60 pixel × 55 pixel (x × y)"
     assert rows["Object pixel"] == "not known: ds.ptyxr.assign_pixel_size(object=…) tells it"
-    assert rows["File"] == "scan.npz (PtychoPINN)"
+    assert rows["Source"] == "scan.npz (PtychoPINN)"
     assert "Photon energy" not in rows
     assert "pixel" in rows["Scan"]
     sized = raw.ptyxr.assign_pixel_size(object=("50 nm", "40 nm"), detector="75 um")
@@ -236,7 +236,7 @@ def test_what_comes_from_files_is_text(ds):
 def test_addresses_are_shown_without_secrets(ds):
     remote = ds.copy()
     remote.encoding["source"] = "https://me:secret@host/folder/a.h5?signature=abc"
-    assert facts(remote)["File"] == "a.h5 (Ptychodus)"
+    assert facts(remote)["Source"] == "a.h5 (Ptychodus)"
 
 
 # --- xarray's own ---

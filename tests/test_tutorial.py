@@ -192,11 +192,11 @@ def test_says_how_large_it_is(scan):
 
 def test_needs_numpy_only(tmp_path):
     # The file by itself, since the package around it imports xarray.
-    import ptyxr.tutorial
+    import ptyxr.tutorial.scan
 
     code = (
         "import importlib.util, sys\n"
-        f"spec = importlib.util.spec_from_file_location('t', {ptyxr.tutorial.__file__!r})\n"
+        f"spec = importlib.util.spec_from_file_location('t', {ptyxr.tutorial.scan.__file__!r})\n"
         "module = sys.modules['t'] = importlib.util.module_from_spec(spec)\n"
         "spec.loader.exec_module(module)\n"
         "module.simulate_scan(positions=2, probe_size=8)\n"

@@ -157,24 +157,21 @@ def draw_complex(ax: Axes, image: Placed, brightest: float, style: Style) -> Non
         add_phase_bar(ax, ScalarMappable(Normalize(-math.pi, math.pi), ListedColormap(hues)))
 
 
-def draw_positions_on(ax: Axes, image: Placed, points: Placed, unit: str | Unit | None) -> None:
-    """Draw scan positions on a picture, or say in its corner which are not in it."""
+def draw_positions_on(ax: Axes, image: Placed, points: Placed, unit: str | Unit | None) -> str:
+    """Draw scan positions on a picture, and return what is to be said of those not in it."""
+    if points.unit != image.unit:
+        return f"positions are in {points.unit[0]}"
     x, y = edges(image)
-    note = f"positions are in {points.unit[0]}" if points.unit != image.unit else ""
-    if not note:
-        fx, fy = label_axes(ax, image, x, y, unit=unit)
-        # Points², so that dots do not touch; less where the scan is a small part of the picture.
-        part = np.ptp(points.x) * np.ptp(points.y) / abs(np.ptp(x) * np.ptp(y))
-        size = np.clip(6000 * np.clip(part, 0.02, 1) / points.x.size, 0.5, 30)
-        style: dict[str, Any] = {"edgecolors": "black", "lw": min(0.5, size / 18)}
-        ax.scatter(points.x / fx, points.y / fy, s=size, c="#ff7a45", **style)
-        inside = (points.x >= x.min()) & (points.x <= x.max())
-        inside &= (points.y >= y.min()) & (points.y <= y.max())
-        # The picture stays with the object, which may be a crop; but it says what is not in it.
-        note = "" if inside.all() else f"{(~inside).mean():.1%} of the positions outside"
-    if note:
-        box = {**_DARK, "alpha": 0.8}
-        ax.text(0.03, 0.04, note, transform=ax.transAxes, color="white", bbox=box)
+    fx, fy = label_axes(ax, image, x, y, unit=unit)
+    # Points², so that dots do not touch; less where the scan is a small part of the picture.
+    part = np.ptp(points.x) * np.ptp(points.y) / abs(np.ptp(x) * np.ptp(y))
+    size = np.clip(8000 * np.clip(part, 0.02, 1) / points.x.size, 0.5, 30)
+    style: dict[str, Any] = {"edgecolors": "black", "lw": min(0.5, size / 18)}
+    ax.scatter(points.x / fx, points.y / fy, s=size, c="#ff7a45", **style)
+    inside = (points.x >= x.min()) & (points.x <= x.max())
+    inside &= (points.y >= y.min()) & (points.y <= y.max())
+    # The picture stays with the object, which may be a crop; but it says what is not in it.
+    return "" if inside.all() else f"{(~inside).mean():.1%} of the positions outside"
 
 
 def add_scale_bar(ax: Axes, factor: float, found: str, unit: str | Unit | None = None) -> None:
@@ -191,6 +188,7 @@ def add_scale_bar(ax: Axes, factor: float, found: str, unit: str | Unit | None =
     unit : str or pint.Unit, optional
         Unit of the bar; by default the one with the prefix that fits.
     """
+    from matplotlib.font_manager import FontProperties
     from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
     left, right = ax.get_xlim()
@@ -204,9 +202,10 @@ def add_scale_bar(ax: Axes, factor: float, found: str, unit: str | Unit | None =
         length / factor,
         f"{length / divisor:.6g} {symbol}{plural}",
         loc="lower right",
-        pad=0.4,
-        borderpad=0.6,
-        sep=4,
+        pad=0.3,
+        borderpad=0.5,
+        sep=3,
+        fontproperties=FontProperties(size="small"),
         size_vertical=abs(np.subtract(*ax.get_ylim())) * 0.012,
         color="white",
         fill_bar=True,

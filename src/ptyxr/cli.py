@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final
 
@@ -343,6 +344,8 @@ def validate(
     from ptyxr.validation import validate_file
 
     report = validate_file(file, source)
+    if isinstance(file, Path):
+        report = replace(report, file=str(file))  # as it was given, not from the root
     typer.echo(json.dumps(report.as_dict(), indent=2) if as_json else str(report))
     if not report:
         raise typer.Exit(2)

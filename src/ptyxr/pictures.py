@@ -100,7 +100,7 @@ class DatasetPlots:
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.open_dataset(getfixture("product"))
+        >>> ds = ptyxr.tutorial.example()
         >>> [ax.get_title() for ax in ds.ptyxr.plot().axes if ax.get_title()]
         ['Object amplitude', 'Object phase', 'Probe', 'Diffraction pattern 0']
         """
@@ -134,7 +134,7 @@ class DatasetPlots:
             The layer along ``object_layer``.
         positions : bool, default: True
             Whether ``position_x``, ``position_y`` are drawn. Those that are not in the picture, or
-            cannot be since they are in another unit, are mentioned in its corner.
+            cannot be since they are in another unit, are mentioned in its title.
         unit : str or pint.Unit, optional
             Unit of the axes, as "nm"; by default the one with the prefix that fits.
         scale_bar : bool, default: False
@@ -169,8 +169,9 @@ class DatasetPlots:
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.open_dataset(getfixture("product"))
-        >>> ds.ptyxr.plot.object(quantity="phase", unit="nm", scale_bar=True).get_xlabel()
+        >>> ds = ptyxr.tutorial.example()
+        >>> ax = ds.ptyxr.plot.object(quantity="phase", unit="nm", scale_bar=True)
+        >>> ax.get_xlabel()
         'x (nm)'
         """
         from ptyxr.plotting import plot_object
@@ -249,7 +250,7 @@ class DatasetPlots:
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.open_dataset(getfixture("product"))
+        >>> ds = ptyxr.tutorial.example()
         >>> ds.ptyxr.plot.probe(quantity="complex", colorbar=False).get_ylabel()
         'y (µm)'
         """
@@ -319,7 +320,7 @@ class DatasetPlots:
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.open_dataset(getfixture("product"))
+        >>> ds = ptyxr.tutorial.example()
         >>> ds.ptyxr.plot.positions(nominal=False).get_title()
         'Scan positions'
         """
@@ -413,7 +414,7 @@ class DatasetPlots:
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.open_dataset(getfixture("product"))
+        >>> ds = ptyxr.tutorial.example()
         >>> ds.ptyxr.plot.diffraction(7, cmap="viridis").get_title()
         'Diffraction pattern 7'
         """

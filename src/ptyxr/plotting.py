@@ -93,7 +93,9 @@ def plot(
     for i, row in enumerate(rows):
         cells = grid[i].subgridspec(1, len(row))
         for j, draw in enumerate(row):
-            draw(ax=fig.add_subplot(cells[j]))
+            ax = draw(ax=fig.add_subplot(cells[j]))
+            if ax.get_ylabel() == "loss":
+                ax.set_ylabel("")  # which its title says, and the colour bar beside it is near
     return fig
 
 
@@ -132,10 +134,9 @@ def plot_object(
         _draw_phase(ax, image, style)
     else:
         draw_complex(ax, image, high, style)
-    if points is not None:
-        draw_positions_on(ax, image, points, style.unit)
+    note = "" if points is None else draw_positions_on(ax, image, points, style.unit)
     number = f", layer {layer % layers} of {layers}" if layers > 1 else ""
-    ax.set_title(f"Object {_named(quantity)}{number}")
+    ax.set_title(f"Object {_named(quantity)}{number}" + (f"\n{note}" if note else ""))
     return ax
 
 

@@ -40,18 +40,16 @@ _ORIGINS: Final = {
     "center": "center: pixel numbers count from the centre of the object",
 }
 
-# The names are those of xarray's own stylesheet, which is on the page where xarray shows a dataset;
-# else those of Jupyter and of Sphinx themes, and else what is around it. All of them know the dark.
+# Colours are those of what is around it: a page knows its own ground, light or dark, better than
+# any variable of a theme does.
 _STYLE: Final = """
-.ptyxr-repr { line-height: 1.6; max-width: 700px;
-  color: var(--xr-font-color0,
-    var(--jp-content-font-color0, var(--pst-color-text-base, inherit))); }
-.ptyxr-repr .ptyxr-head { border-bottom: 1px solid var(--xr-border-color,
-  var(--jp-border-color2, rgba(128, 128, 128, 0.4))); padding: 6px 0; margin-bottom: 4px; }
+.ptyxr-repr { line-height: 1.6; max-width: 700px; color: inherit; }
+.ptyxr-repr .ptyxr-head { padding: 6px 0; margin-bottom: 4px;
+  border-bottom: 1px solid rgba(128, 128, 128, 0.4); }
 .ptyxr-repr dl { display: grid; grid-template-columns: max-content auto; gap: 0 1.5em;
   margin: 0; padding: 4px 0; }
-.ptyxr-repr dt { font-weight: normal; margin: 0; padding: 0; opacity: 0.65; }
-.ptyxr-repr dd { margin: 0; padding: 0; }
+.ptyxr-repr dl dt, .ptyxr-repr dl dd { float: none; width: auto; margin: 0; padding: 0; }
+.ptyxr-repr dl dt { font-weight: normal; white-space: nowrap; opacity: 0.65; }
 """
 
 
@@ -109,9 +107,8 @@ def facts(obj: xr.Dataset | xr.DataArray) -> dict[str, str]:
     Examples
     --------
     >>> import ptyxr
-    >>> raw = ptyxr.from_rawdata(ptyxr.tutorial.simulate_scan(positions=9))
-    >>> facts(raw.ptyxr.assign_pixel_size(object="50 nm").ptyxr.to("m"))["Object pixel"]
-    '50 nm'
+    >>> facts(ptyxr.tutorial.example())["Field of view"]
+    '5 µm × 4.75 µm (x × y)'
     """
     ds = _as_dataset(obj)
     # Of an axis that is left with one label, the scalars tell the pixel size.
@@ -122,7 +119,7 @@ def facts(obj: xr.Dataset | xr.DataArray) -> dict[str, str]:
     )
     rows: dict[str, Callable[[], str | None]] = {
         "Name": lambda: _short(str(ds.attrs.get("name", ""))),
-        "File": lambda: _file(obj),
+        "Source": lambda: _source(obj),
         "Series": lambda: _series(ds),
         "Photon energy": lambda: _scalar(ds, known, "photon_energy"),
         "Wavelength": lambda: _wavelength(known),
@@ -174,7 +171,7 @@ def _lengths(values: tuple[float, float], unit: str) -> str:
     return " × ".join(f"{value / factor:.4g} {symbol}" for value in values)
 
 
-def _file(obj: xr.Dataset | xr.DataArray) -> str:
+def _source(obj: xr.Dataset | xr.DataArray) -> str:
     kind = str(obj.attrs.get("source_format", ""))
     kind = _KINDS.get(kind, kind)
     source = obj.encoding.get("source")

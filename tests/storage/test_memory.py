@@ -3,7 +3,10 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 
+import dask
+import dask.array
 import h5py
 import numpy as np
 import pytest
@@ -47,3 +50,24 @@ def test_writing_takes_less_than_150_mb(product, tmp_path, suffix, kind):
         check=True, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert int(done.stdout) * 1024 < 150e6
+
+
+def test_what_is_computed_later_is_not_held_whole(product, tmp_path):
+    with xr.open_dataset(product, engine="ptychodus") as ds:
+        points = ds.sizes["position"]
+        patterns = dask.array.ones((points, 512, 512), chunks=(1, 512, 512), dtype="float32")
+        large = ds.drop_vars(["diffraction", "detector_x", "detector_y"], errors="ignore").assign(
+            diffraction=(("position", "detector_y", "detector_x"), patterns)
+        )
+        delayed = large.ptyxr.to_product(tmp_path / "out.h5", compute=False)
+    assert not any(tmp_path.iterdir())
+    tracemalloc.start()
+    try:
+        with dask.config.set(num_workers=2):
+            delayed.compute()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < patterns.nbytes / 2
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert file["raw_data/diffraction"][-1].all()

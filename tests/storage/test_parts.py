@@ -44,13 +44,15 @@ def test_parts_of_an_array_that_lies_in_a_file(monkeypatch, access, buffer):
         np.testing.assert_array_equal(found, outer(values, key), strict=True)
 
 
-def test_parts_of_a_chunked_array(monkeypatch, tmp_path):
+@pytest.mark.parametrize("chunks", [(2, 3, 1), None])
+def test_parts_of_an_hdf5_array(monkeypatch, tmp_path, chunks):
     monkeypatch.setattr(hdf5_chunks, "_MOST", 5)
+    monkeypatch.setattr(hdf5_chunks, "_BUFFER", 100)
     values = np.random.default_rng(0).random((17, 9, 5))
     forward = [[k for k in keys(n) if not (isinstance(k, slice) and (k.step or 1) < 0)]
                for n in values.shape]  # fmt: skip
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        dataset = file.create_dataset("a", data=values, chunks=(2, 3, 1))
+        dataset = file.create_dataset("a", data=values, chunks=chunks)
         for key in itertools.product(*forward):
             lists = [part for part in key if isinstance(part, np.ndarray)]
             if len(lists) > 1 or any((np.diff(part) < 0).any() for part in lists):

@@ -79,3 +79,8 @@ def test_what_suits(shape, stored, expected):
     if found is not None:
         again = pickle.loads(pickle.dumps(found))
         assert (again, again.get("y")) == (found, stored[1] if stored else None)
+
+
+def test_chunks_of_an_image_stored_without_layers_are_kept():
+    found = preferred_chunks(("layer", "y", "x"), (1, 20_000, 20_000), np.dtype("c8"), (512, 512))
+    assert found == {"layer": 1, "y": 512, "x": 28 * 512}

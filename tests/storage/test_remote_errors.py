@@ -77,7 +77,10 @@ def test_a_server_that_ends_is_told_of(server, name, engine):
 @pytest.mark.parametrize("name", ["object.h5", "patterns.h5", "chunks.h5"])
 def test_failing_while_it_is_opened_loses_nothing(gigabytes, name):
     server = Server(gigabytes)
-    for count in range(1, 4):
+    xr.open_dataset(f"{server.url}/{name}", engine="ptychodus")
+    needed = len(server.requests)
+    assert needed > 1
+    for count in range(1, needed):
         server.requests.clear()
         server.status, server.fails_after = 502, count
         try:

@@ -288,7 +288,8 @@ def to_product(
         return _write(target, plan, mode)
     from dask.delayed import delayed
 
-    return delayed(_write, pure=False, traverse=False)(target, plan, mode)
+    # Of arguments dask would compute what arrays they hold, whole; of a function it knows nothing.
+    return delayed(partial(_write, target, plan, mode), pure=False, traverse=False)()
 
 
 def _write(target: Path, plan: Plan, mode: str) -> Path:

@@ -60,8 +60,10 @@ def preferred_chunks(
     dtype : numpy.dtype
         Type of the numbers.
     stored : sequence of int, optional
-        The chunks of the file, one length for each dimension; those that suit are multiples of it.
+        The chunks of the file, one length for each dimension, or for the last ones where the first
+        were added on opening; those that suit are multiples of them.
     """
+    stored = stored and (*(1,) * (len(dims) - len(stored)), *stored)
     chunks = dict(zip(dims, stored or (), strict=False))
     if stored is None or len(stored) != len(dims) or 0 in stored:
         chunks = {}

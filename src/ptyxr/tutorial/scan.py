@@ -1,21 +1,4 @@
-"""A simulated scan to learn and test with.
-
-The scan is a small X-ray experiment that could have been measured: a gold resolution chart on a
-thin membrane, moved along a Fermat spiral through the defocused beam of a Fresnel zone plate,
-8 keV, photon-counting detector. It has the attribute names of PtychoPINN's ``RawData``, so that it
-goes wherever a ``RawData`` goes, and `save_npz` writes it as PtychoPINN does.
-
-Only numpy is needed here.
-
-Examples
---------
->>> from ptyxr.tutorial import simulate_scan
->>> scan = simulate_scan(positions=50, probe_size=32)
->>> scan
-<SimulatedScan: 50 positions, patterns 32 x 32, object 59 x 62>
->>> scan.diff3d.shape, scan.diff3d.dtype
-((50, 32, 32), dtype('float32'))
-"""
+"""A simulated scan, with numpy alone: what a detector records while a sample is moved."""
 
 from __future__ import annotations
 
@@ -32,9 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
-    from xarray import Dataset
 
-__all__ = ["SIMULATED_OPTICS", "SimulatedScan", "example", "save_npz", "simulate_scan"]
+__all__ = [
+    "SIMULATED_OPTICS",
+    "WAVELENGTH",
+    "SimulatedScan",
+    "cut_windows",
+    "save_npz",
+    "simulate_scan",
+]
 
 SIMULATED_OPTICS: Mapping[str, str] = MappingProxyType(
     {
@@ -63,7 +52,7 @@ simulated one.
 
 # Gold at 8 keV, n = 1 - delta + i beta (Henke, Gullikson and Davis, At. Data Nucl. Data Tables 54,
 # 181 (1993)): 0.8 um of it are -1.56 rad and 85 % of the amplitude.
-_WAVELENGTH = 1.54980e-10
+WAVELENGTH = 1.54980e-10  # metres
 _GOLD_DELTA, _GOLD_BETA = 4.8e-5, 4.9e-6
 _GOLD_THICKNESS = 0.8e-6
 
@@ -195,7 +184,7 @@ def simulate_scan(
     patterns = np.empty((positions, probe_size, probe_size), dtype=np.float32)
     for first in range(0, positions, _BATCH):
         batch = slice(first, first + _BATCH)
-        waves = probe * _patches(obj, x_true[batch], y_true[batch], probe_size)
+        waves = probe * cut_windows(obj, x_true[batch], y_true[batch], probe_size)
         far_field = np.fft.fftshift(np.fft.fft2(waves, norm="ortho"), axes=(-2, -1))
         intensity = np.abs(far_field).astype(np.float64) ** 2
         patterns[batch] = np.sqrt(rng.poisson(intensity) if noise else intensity)
@@ -210,35 +199,6 @@ def simulate_scan(
         objectGuess=obj,
         scan_index=np.zeros(positions, dtype=np.int64),
     )
-
-
-def example(*, positions: int = 20) -> Dataset:
-    """Return a small simulated scan as a dataset of the data model, in metres.
-
-    Parameters
-    ----------
-    positions : int
-        How many scan points, N.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``object``, ``probe`` (1, 1, 64, 64) complex64 and ``diffraction`` (N, 64, 64) float32 with
-        positions, axes and what `SIMULATED_OPTICS` says: pixels of 50 nm, 8 keV.
-
-    Examples
-    --------
-    >>> ds = example()
-    >>> print(f"{ds.photon_energy.data:.0f}")
-    8000 electron_volt
-    """
-    from ptyxr.formats.ptychodus_writer import with_metadata
-    from ptyxr.formats.ptychopinn import from_rawdata
-    from ptyxr.frame import to
-
-    ds = with_metadata(from_rawdata(simulate_scan(positions=positions)), SIMULATED_OPTICS)
-    numbered = ds.assign_coords(position_index=("position", np.arange(positions)))
-    return to(numbered, "meter").assign_attrs(name="simulated")
 
 
 def save_npz(scan: SimulatedScan, path: str | os.PathLike[str]) -> None:
@@ -372,17 +332,17 @@ def _resolution_chart(rng: np.random.Generator, height: int, width: int) -> NDAr
     ]
     membrane, grain = (surface / surface.std() for surface in rough)
     thickness = _GOLD_THICKNESS * (gold * (1 + 0.04 * grain) + 0.025 * membrane)
-    wavenumber = 2 * np.pi / _WAVELENGTH
+    wavenumber = 2 * np.pi / WAVELENGTH
     transmission: NDArray[np.complex128] = np.exp(
         wavenumber * thickness * (-1j * _GOLD_DELTA - _GOLD_BETA)
     )
     return transmission
 
 
-def _patches(
+def cut_windows(
     obj: NDArray[np.complex64], x: NDArray[np.float64], y: NDArray[np.float64], size: int
 ) -> NDArray[np.complex64]:
-    """Cut the windows about corner-based positions, shape (len(x), size, size)."""
+    """Cut the windows about corner-based positions out of an object, (len(x), size, size)."""
     left, top = x - size / 2, y - size / 2
     column, row = np.floor(left).astype(int), np.floor(top).astype(int)
     right_share = (left - column).astype(np.float32)[:, np.newaxis, np.newaxis]

@@ -1,0 +1,165 @@
+"""A notebook as it is seen: executed, exported to HTML, and opened in Chromium.
+
+Where there is no Chromium the tests are skipped, except on Linux where ``CI`` is ``true``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+
+import pytest
+
+import ptyxr
+
+pytestmark = pytest.mark.slow
+
+CELLS = (
+    "%matplotlib inline\nimport ptyxr\nds = ptyxr.open_dataset('product.h5')",
+    "ds",
+    "ds[['object', 'diffraction']]",
+    "ds.ptyxr",
+    "ds.object.ptyxr",
+    "ds.ptyxr.plot.object(scale_bar=True);",
+)
+
+
+def program(*names):
+    """Return where a program is, or skip the test."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        message = f"there is no {names[0]}"
+        if sys.platform == "linux" and os.environ.get("CI", "").lower() == "true":
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = program("chromium", "chromium-browser", "google-chrome")
+    service = webdriver.ChromeService(program("chromedriver"))
+    for option in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=1000,1600",
+        f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
+    ):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, service)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def notebook(product, tmp_path_factory):
+    """Give an executed notebook."""
+    import nbformat
+    from nbconvert.preprocessors import ExecutePreprocessor
+
+    folder = tmp_path_factory.mktemp("notebook")
+    shutil.copyfile(product, folder / "product.h5")
+    cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
+    made = nbformat.v4.new_notebook(cells=cells)
+    ExecutePreprocessor(timeout=120).preprocess(made, {"metadata": {"path": str(folder)}})
+    return made
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request, notebook, browser, tmp_path):
+    """Give the browser with the exported notebook in it."""
+    from nbconvert import HTMLExporter
+
+    html, _ = HTMLExporter(theme=request.param).from_notebook_node(notebook)
+    path = tmp_path / f"{request.param}.html"
+    path.write_text(html, encoding="utf-8")
+    browser.get_log("browser")  # of the page before
+    browser.get(path.as_uri())
+    return browser
+
+
+def luminance(page, element, style):
+    color = page.execute_script(
+        "return getComputedStyle(arguments[0])[arguments[1]]", element, style
+    )
+    red, green, blue = (float(part) for part in re.findall(r"[\d.]+", color)[:3])
+    return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
+
+
+def test_a_notebook_as_it_is_seen(page, product):
+    by = "css selector"
+
+    # What ds.ptyxr shows, word for word, in colours that can be read.
+    shown, of_array = page.find_elements(by, ".ptyxr-repr")
+    names = [cell.text for cell in shown.find_elements(by, "dt")]
+    values = [cell.text for cell in shown.find_elements(by, "dd")]
+    with ptyxr.open_dataset(product) as ds:
+        from ptyxr.reprs import facts
+
+        assert dict(zip(names, values, strict=True)) == facts(ds)
+    assert {"50 nm", "8 keV", "154.98 pm"} <= set(values)
+    assert "'object'" in of_array.text
+    background = luminance(page, page.find_element(by, "body"), "backgroundColor")
+    for cell in shown.find_elements(by, "dt, dd, .ptyxr-head"):
+        assert cell.is_displayed()
+        assert abs(luminance(page, cell, "color") - background) > 0.5
+    # A table: names in one column, each in a line, values beside them, nothing wider than the page.
+    columns = shown.find_elements(by, "dt"), shown.find_elements(by, "dd")
+    assert {len({cell.location["x"] for cell in column}) for column in columns} == {1}
+    assert len({cell.rect["height"] for cell in columns[0][:-1]}) == 1
+    for name, value in zip(*columns, strict=True):
+        assert name.location["y"] == value.location["y"]
+        assert name.rect["x"] + name.rect["width"] < value.rect["x"]
+    assert shown.size["width"] <= 1000
+
+    # What xarray shows of the dataset: units beside the coordinates, where dimensions leave room.
+    whole, part = page.find_elements(by, ".xr-wrap")
+    for dataset, room in ((whole, 0), (part, 150)):
+        rows = {
+            row.find_element(by, ".xr-var-name").text: row.find_element(by, ".xr-var-preview")
+            for row in dataset.find_elements(by, ".xr-var-item")
+            if row.is_displayed()
+        }
+        for name, text in (
+            ("object_x", r"\[m\] "),
+            ("position_y", r"\[m\] "),
+            ("photon_energy", r"\[eV\] 8e\+03"),
+            ("detector_x", r"\[pixel\] "),
+        ):
+            assert re.match(text, rows[name].text)
+            assert rows[name].size["width"] > room
+
+    # Its sections open.
+    (section,) = [
+        item
+        for item in whole.find_elements(by, ".xr-section-item")
+        if item.find_element(by, "label.xr-section-summary").text.startswith("Indexes")
+    ]
+    details = section.find_element(by, ".xr-section-details")
+    assert not details.is_displayed()
+    section.find_element(by, "label.xr-section-summary").click()
+    assert details.is_displayed()
+    assert "GridIndex" in details.text
+
+    # The picture, and nothing that went wrong; scripts from elsewhere may be out of reach.
+    (picture,) = page.find_elements(by, "img")
+    assert picture.size["width"] > 300
+    errors = [
+        entry
+        for entry in page.get_log("browser")
+        if entry["level"] == "SEVERE" and entry["source"] != "network"
+    ]
+    assert not errors
