@@ -87,12 +87,6 @@ def products() -> list[Path]:
     return found or [SHARED / "data" / "products" / "missing.h5"]
 
 
-def pytest_runtest_setup(item):
-    """Skip, on other systems, what needs the calls or the files that only Linux has."""
-    if item.get_closest_marker("linux") and sys.platform != "linux":
-        pytest.skip("needs Linux")
-
-
 def pytest_generate_tests(metafunc):
     """Run a test that takes `released` once for each of them."""
     if "released" in metafunc.fixturenames:

@@ -111,7 +111,7 @@ class Group(TyperGroup):
             say(
                 "error",
                 f"unexpected {type(error).__name__}: {error}. This is a defect of ptyxr; please "
-                f"report it with what `{DEBUG}=1 ptyxr …` prints.",
+                f"report it with what `{DEBUG}=1 ptyxr …` and `ptyxr versions` print.",
             )
             raise typer.Exit(1) from None
 

@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -222,6 +221,8 @@ def in_child(
     (error, handles)
         The type of what it raised, "none" or "killed"; and how many descriptors were left open.
     """
+    import resource  # which not every system has
+
     begun, begin = os.pipe()
     told, tell = os.pipe()
     child = os.fork()
@@ -268,6 +269,8 @@ def _signal_within(
 
 
 def _limited(case: Case, size: int) -> None:
+    import resource  # which not every system has
+
     # Python leaves SIGXFSZ ignored, so that a write beyond the limit fails with an error.
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
     case.write()

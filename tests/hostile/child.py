@@ -10,7 +10,6 @@ import contextlib
 import importlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -64,6 +63,8 @@ def _forget_peak() -> int:
 
 
 def _limit(patience: int) -> None:
+    import resource  # which not every system has
+
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + ADDRESS_SPACE
     resource.setrlimit(resource.RLIMIT_AS, (most, most))

@@ -83,8 +83,12 @@ def test_failing_while_it_is_opened_loses_nothing(gigabytes, name):
     for count in range(1, needed):
         server.requests.clear()
         server.status, server.fails_after = 502, count
-        with pytest.raises(RemoteError, match="502"):
-            xr.open_dataset(f"{server.url}/{name}", engine="ptychodus")
+        try:
+            xr.open_dataset(f"{server.url}/{name}", engine="ptychodus").close()
+        except RemoteError as error:
+            assert "502" in str(error)  # noqa: PT017  (before HDF5 2, fewer requests are enough)
+        else:
+            assert 1 < len(server.requests) <= count
     server.stop()
 
 
