@@ -567,3 +567,14 @@ def test_what_is_no_image_says_so(product):
             one.ptyxr.plot()
     with pytest.raises(MissingDataError, match="below 40"):
         ds.ptyxr.plot.diffraction(3000)
+
+
+def test_a_notebook_shows_an_overview_once(ds, capsys):
+    """At the end of a cell pyplot shows its figures; what the cell ends with is shown as well."""
+    formatter = pytest.importorskip("IPython.core.formatters").DisplayFormatter()
+    figure = ds.ptyxr.plot()
+    assert formatter.format(figure) == ({}, {})
+    assert not capsys.readouterr().out
+    plt.close(figure)
+    formatter.format(figure)
+    assert "Image" in capsys.readouterr().out

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
     from numpy.typing import NDArray
     from pint import Unit
@@ -36,6 +38,7 @@ __all__ = [
     "headless",
     "label_axes",
     "new_axes",
+    "new_figure",
     "pyplot",
 ]
 
@@ -86,6 +89,26 @@ def new_axes(ax: Axes | None) -> Axes:
     """Return the axes given, or those of a new figure."""
     # Of pyplot's only here: a notebook shows what pyplot has made.
     return pyplot().subplots(layout="constrained")[1] if ax is None else ax
+
+
+def new_figure(size: tuple[float, float]) -> Figure:
+    """Return a figure of pyplot's, which a notebook shows once where it ends a cell.
+
+    Pyplot shows its figures at the end of the cell anyway.
+    """
+    fig: Any = pyplot().figure(figsize=size, layout="constrained")
+    fig._ipython_display_ = partial(_show_again, fig)
+    return cast("Figure", fig)
+
+
+def _show_again(fig: Figure) -> None:
+    """Show a figure, unless pyplot is about to."""
+    if pyplot().fignum_exists(fig.number):
+        return
+    from IPython.core.pylabtools import print_figure
+    from IPython.display import Image, display
+
+    display(Image(print_figure(fig)))
 
 
 def pyplot() -> Any:

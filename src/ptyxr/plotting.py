@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from ptyxr._drawing import (
     draw_positions_on,
     label_axes,
     new_axes,
-    pyplot,
+    new_figure,
 )
 from ptyxr._thinning import check_image, contrast, load, load_positions
 from ptyxr.errors import MissingDataError, PtyxrError
@@ -81,12 +81,12 @@ def plot(
 
     # Inches: each row as high as its pictures are when they fill their part of the width, less
     # what labels and colour bars take.
-    width = max(10.0, 2.7 * len(lower))
+    width = max(10.0, 3.1 * len(lower))
     ideal = [(width / len(row) - 1.3) * (aspect if row is upper else 1) + 0.8 for row in rows]
     heights = np.clip(ideal, 2, [5.4 if row is upper else 3.8 for row in rows])
     if fig is None:
         size = (width, heights.sum() + 0.3)
-        fig = cast("Figure", pyplot().figure(figsize=size, layout="constrained"))
+        fig = new_figure(size)
     if name := str(ds.attrs.get("name", "")):
         fig.suptitle(name, parse_math=False)  # a "$" in it is no formula
     grid = fig.add_gridspec(len(rows), 1, height_ratios=heights)
