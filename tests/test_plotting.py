@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import shutil
 import subprocess
 import sys
@@ -417,6 +418,15 @@ def test_colour_bars_are_as_high_as_their_pictures(ds):
         assert bar.get_position().y0 == pytest.approx(picture.get_position().y0)
         assert bar.get_position().x0 > picture.get_position().x1
         assert bar.get_position().y1 == pytest.approx(picture.get_position().y1)
+
+
+def test_figures_are_pickled(ds):
+    """As pools of processes do; a colour bar is beside its picture all the same."""
+    fig = pickle.loads(pickle.dumps(ds.ptyxr.plot.probe().figure))
+    fig.canvas.draw()
+    picture, bar = fig.axes
+    assert bar.get_position().x0 > picture.get_position().x1
+    assert bar.get_position().height == pytest.approx(picture.get_position().height)
 
 
 def test_axes_given_are_the_axes_drawn_into(ds):
