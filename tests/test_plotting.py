@@ -243,6 +243,43 @@ def test_uniform_and_missing_values_are_drawn(ds):
             plotting.plot_object(flat, quantity=quantity_).figure.canvas.draw()
 
 
+@pytest.fixture
+def modes(ds):
+    """Give two modes of the probe, the second of a third of the amplitude."""
+    two = ds.probe.variable.isel(incoherent_mode=[0, 0])
+    two[{"incoherent_mode": 1}] /= 3
+    return two
+
+
+def test_missing_values_of_the_probe_are_left_out(ds, modes):
+    modes.values[0, 0, 3, 4] = np.nan
+    holes = ds.drop_vars("probe").assign(probe=modes)
+    assert plotting.plot_probe(holes).get_title() == "Probe mode 0 (90.0%)"
+    drawn = image(plotting.plot_probe(holes, quantity="complex")).get_array()
+    assert drawn.max() > 0.5  # black where nothing is known of the brightest
+    assert not drawn[3, 4].any()
+
+
+def test_a_probe_of_zeros_is_drawn(ds, modes):
+    dark = ds.drop_vars("probe").assign(probe=modes * 0)
+    for quantity_ in ("intensity", "complex"):
+        ax = plotting.plot_probe(dark, quantity=quantity_)
+        assert ax.get_title().startswith("Probe mode 0")
+        ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("loss", [[np.nan, np.nan], [2.0, np.nan]])
+def test_a_loss_that_diverged_is_drawn(loss):
+    ax = plotting.plot_loss(xr.Dataset({"loss": ("epoch", loss)}))
+    ax.figure.canvas.draw()
+    assert ax.get_yscale() == ("log" if np.isfinite(loss).any() else "linear")
+
+
+def test_a_pattern_is_numbered_from_the_first(ds):
+    last = ds.sizes["position"] - 1
+    assert plotting.plot_diffraction(ds, -1).get_title() == f"Diffraction pattern {last}"
+
+
 def test_layers_are_numbered(ds):
     two = ds["object"].variable.isel(object_layer=[0, 0])
     ds = ds.drop_vars("object").assign(object=two)
