@@ -194,7 +194,7 @@ def plot_probe(
     if coherent > 1 and coherent_mode % coherent:
         title += f" coherent mode {coherent_mode % coherent},"
     if count > 1:
-        powers = np.nansum(np.abs(modes) ** 2, axis=(-2, -1), dtype=np.float64)
+        powers = np.nan_to_num(np.abs(modes) ** 2).sum(axis=(-2, -1), dtype=np.float64)
         share = f" ({powers[mode] / powers.sum():.1%})" if powers.any() else ""
         title += f" mode {mode % count}{share}"
     ax.set_title(title.rstrip(",") + ("" if quantity == "intensity" else f"\n{_named(quantity)}"))
