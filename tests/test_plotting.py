@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import shutil
 import subprocess
 import sys
@@ -242,6 +243,43 @@ def test_uniform_and_missing_values_are_drawn(ds):
             plotting.plot_object(flat, quantity=quantity_).figure.canvas.draw()
 
 
+@pytest.fixture
+def modes(ds):
+    """Give two modes of the probe, the second of a third of the amplitude."""
+    two = ds.probe.variable.isel(incoherent_mode=[0, 0])
+    two[{"incoherent_mode": 1}] /= 3
+    return two
+
+
+def test_missing_values_of_the_probe_are_left_out(ds, modes):
+    modes.values[0, 0, 3, 4] = np.nan
+    holes = ds.drop_vars("probe").assign(probe=modes)
+    assert plotting.plot_probe(holes).get_title() == "Probe mode 0 (90.0%)"
+    drawn = image(plotting.plot_probe(holes, quantity="complex")).get_array()
+    assert drawn.max() > 0.5  # black where nothing is known of the brightest
+    assert not drawn[3, 4].any()
+
+
+def test_a_probe_of_zeros_is_drawn(ds, modes):
+    dark = ds.drop_vars("probe").assign(probe=modes * 0)
+    for quantity_ in ("intensity", "complex"):
+        ax = plotting.plot_probe(dark, quantity=quantity_)
+        assert ax.get_title().startswith("Probe mode 0")
+        ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("loss", [[np.nan, np.nan], [2.0, np.nan]])
+def test_a_loss_that_diverged_is_drawn(loss):
+    ax = plotting.plot_loss(xr.Dataset({"loss": ("epoch", loss)}))
+    ax.figure.canvas.draw()
+    assert ax.get_yscale() == ("log" if np.isfinite(loss).any() else "linear")
+
+
+def test_a_pattern_is_numbered_from_the_first(ds):
+    last = ds.sizes["position"] - 1
+    assert plotting.plot_diffraction(ds, -1).get_title() == f"Diffraction pattern {last}"
+
+
 def test_layers_are_numbered(ds):
     two = ds["object"].variable.isel(object_layer=[0, 0])
     ds = ds.drop_vars("object").assign(object=two)
@@ -393,7 +431,7 @@ def test_overview_draws_into_figures_and_subfigures_without_pyplot(ds):
     left, right = fig.subfigures(1, 2)
     assert plotting.plot(ds, fig=left) is left
     assert plotting.plot(ds.drop_vars("object"), fig=right) is right
-    fig.savefig("/dev/null", format="png", bbox_inches="tight")
+    fig.savefig(io.BytesIO(), format="png", bbox_inches="tight")
     assert plt.get_fignums() == []
 
 
@@ -417,6 +455,15 @@ def test_colour_bars_are_as_high_as_their_pictures(ds):
         assert bar.get_position().y0 == pytest.approx(picture.get_position().y0)
         assert bar.get_position().x0 > picture.get_position().x1
         assert bar.get_position().y1 == pytest.approx(picture.get_position().y1)
+
+
+def test_figures_are_pickled(ds):
+    """As pools of processes do; a colour bar is beside its picture all the same."""
+    fig = pickle.loads(pickle.dumps(ds.ptyxr.plot.probe().figure))
+    fig.canvas.draw()
+    picture, bar = fig.axes
+    assert bar.get_position().x0 > picture.get_position().x1
+    assert bar.get_position().height == pytest.approx(picture.get_position().height)
 
 
 def test_axes_given_are_the_axes_drawn_into(ds):

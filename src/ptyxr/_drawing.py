@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
+    from matplotlib.transforms import Bbox
     from numpy.typing import NDArray
     from pint import Unit
 
@@ -240,13 +241,6 @@ def add_scale_bar(ax: Axes, factor: float, found: str, unit: str | Unit | None =
 def add_colorbar(ax: Axes, artist: Any, label: str, beyond: NDArray[Any] | None = None) -> Axes:
     """Add a colour bar as high as the picture, pointed where values lie beyond its ends."""
     from matplotlib.colorbar import make_axes
-    from matplotlib.transforms import Bbox
-
-    def beside(_: object, __: object) -> Bbox:
-        # Of the picture as it is drawn, which keeps its shape and seldom fills the panel.
-        picture = ax.get_position()
-        inch = ax.figure.get_dpi() / ax.figure.bbox.width
-        return Bbox.from_bounds(picture.x1 + 0.08 * inch, picture.y0, 0.12 * inch, picture.height)
 
     low, high = artist.get_clim()
     below, above = (
@@ -254,10 +248,20 @@ def add_colorbar(ax: Axes, artist: Any, label: str, beyond: NDArray[Any] | None 
     )
     extend = ("both" if above else "min") if below else "max" if above else "neither"
     bar, _ = make_axes(ax, aspect=None)  # type: ignore[arg-type]
-    bar.set_axes_locator(beside)
+    bar.set_axes_locator(partial(_beside, ax))
     ax.figure.colorbar(artist, cax=bar, extend=extend, label=label)
     ax.figure.sca(ax)  # where pyplot goes on
     return bar
+
+
+def _beside(ax: Axes, _bar: object, _renderer: object) -> Bbox:
+    """Return the place of a colour bar; a function of the module, so that figures are pickled."""
+    from matplotlib.transforms import Bbox
+
+    # Of the picture as it is drawn, which keeps its shape and seldom fills the panel.
+    picture = ax.get_position()
+    inch = ax.figure.get_dpi() / ax.figure.bbox.width
+    return Bbox.from_bounds(picture.x1 + 0.08 * inch, picture.y0, 0.12 * inch, picture.height)
 
 
 def add_phase_bar(ax: Axes, artist: Any) -> None:

@@ -182,7 +182,8 @@ def plot_probe(
     if quantity == "phase":
         _draw_phase(ax, image, style)
     elif quantity == "complex":
-        draw_complex(ax, image, float(amplitude.max()), style)
+        brightest = np.max(amplitude, where=np.isfinite(amplitude), initial=0)
+        draw_complex(ax, image, float(brightest), style)
     else:
         values = amplitude if quantity == "amplitude" else amplitude**2
         artist = draw_image(ax, image, values, style, cmap=_INTENSITY, vmin=0)
@@ -193,8 +194,9 @@ def plot_probe(
     if coherent > 1 and coherent_mode % coherent:
         title += f" coherent mode {coherent_mode % coherent},"
     if count > 1:
-        powers = (np.abs(modes) ** 2).sum(axis=(-2, -1), dtype=np.float64)
-        title += f" mode {mode % count} ({powers[mode] / powers.sum():.1%})"
+        powers = np.nan_to_num(np.abs(modes) ** 2).sum(axis=(-2, -1), dtype=np.float64)
+        share = f" ({powers[mode] / powers.sum():.1%})" if powers.any() else ""
+        title += f" mode {mode % count}{share}"
     ax.set_title(title.rstrip(",") + ("" if quantity == "intensity" else f"\n{_named(quantity)}"))
     return ax
 
@@ -241,7 +243,8 @@ def plot_loss(
     loss = np.asarray(ds["loss"])
     epoch = np.asarray(ds["epoch"]) if "epoch" in ds.coords else np.arange(loss.size)
     ax.plot(epoch, loss, **style.over(lw=1.8, marker="." if loss.size < 50 else ""))
-    if log or (log is None and loss.size and np.nanmin(loss) > 0):
+    finite = loss[np.isfinite(loss)]
+    if log or (log is None and finite.size and finite.min() > 0):
         ax.set_yscale("log")
     ax.grid(True, which="both", color="0.92", lw=0.6)
     ax.spines[["top", "right"]].set_visible(False)
@@ -276,5 +279,6 @@ def plot_diffraction(
     if style.colorbar:
         kind = str(ds["diffraction"].attrs.get("quantity", "unknown"))
         add_colorbar(ax, artist, "signal" if kind == "unknown" else kind)
-    ax.set_title(f"Diffraction pattern {index}")
+    count = ds["diffraction"].sizes.get("position")
+    ax.set_title(f"Diffraction pattern {index % count if count else index}")
     return ax
