@@ -426,6 +426,7 @@ def test_overview_of_nothing_says_so():
         plotting.plot(xr.Dataset())
 
 
+@pytest.mark.slow
 def test_overview_draws_into_figures_and_subfigures_without_pyplot(ds):
     fig = Figure(figsize=(24, 8), layout="constrained")
     left, right = fig.subfigures(1, 2)
@@ -435,6 +436,7 @@ def test_overview_draws_into_figures_and_subfigures_without_pyplot(ds):
     assert plt.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_nothing_sticks_out_of_a_figure(ds):
     draw = [plotting.plot_object, plotting.plot_probe, plotting.plot_positions]
     for fig in (plotting.plot(ds), *(function(ds).figure for function in draw)):

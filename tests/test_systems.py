@@ -1,5 +1,6 @@
 """ptyxr works where calls of Linux are not: what Windows lacks is taken away, and it goes on."""
 
+import pytest
 import os
 import subprocess
 import sys
@@ -70,6 +71,7 @@ ptyxr.show_versions()
 """
 
 
+@pytest.mark.slow
 def test_files_are_written_and_read(npz, tmp_path):
     command = [sys.executable, "-c", LACKING + WORK, str(npz), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -77,6 +79,7 @@ def test_files_are_written_and_read(npz, tmp_path):
     assert done.stdout.startswith("ptyxr: ")
 
 
+@pytest.mark.slow
 def test_a_console_that_cannot_write_a_letter_shows_something_else(product, tmp_path):
     """Windows writes into a pipe in the code page of the country."""
     path = tmp_path / "named.h5"
