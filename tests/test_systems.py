@@ -1,9 +1,10 @@
 """ptyxr works where calls of Linux are not: what Windows lacks is taken away, and it goes on."""
 
-import pytest
 import os
 import subprocess
 import sys
+
+import pytest
 
 import ptyxr
 
