@@ -172,7 +172,9 @@ def convert(
 
     Quantities are a number with a unit: "50 nm", "8 keV".
 
-        ptyxr convert Run1084.npz run1084.h5 --object-pixel-size "50 nm" --photon-energy "8 keV"
+        ptyxr convert Run1084.npz run1084.h5 --object-pixel-size "50 nm"
+        --probe-pixel-size "50 nm" --photon-energy "8 keV"
+        --position-index sequential
 
         ptyxr convert run1084.h5 back.npz
     """
