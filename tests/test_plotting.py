@@ -329,6 +329,35 @@ def test_positions_with_and_without_nominal_ones(ds, scan):
     assert plotting.plot_positions(alone).get_title() == "Scan positions"
 
 
+def test_positions_take_a_colour_in_place_of_the_order(ds):
+    for given in ({"color": "red"}, {"c": "red"}, {"facecolor": "red"}):
+        ax = ds.ptyxr.plot.positions(**given, linewidths=2)
+        assert np.allclose(ax.collections[-1].get_facecolor()[0], (1, 0, 0, 1))
+        assert ax.collections[-1].get_linewidth() == 2
+        assert len(ax.figure.axes) == 1  # a colour bar would say nothing
+    ax = ds.ptyxr.plot.positions(c=np.arange(60.0) ** 2)
+    assert [bar.get_ylabel() for bar in ax.figure.axes[1:]] == [""]  # these are no scan points
+    assert ds.ptyxr.plot.loss(linewidth=3).lines[0].get_linewidth() == 3
+
+
+def test_pictures_are_in_the_middle_of_their_place(ds):
+    ax = ds.isel(object_x=slice(6)).ptyxr.plot.object()
+    ax.figure.canvas.draw()
+    place, drawn = ax.get_position(original=True), ax.get_position()
+    assert drawn.width < 0.2 * place.width
+    assert drawn.x0 + drawn.x1 == pytest.approx(place.x0 + place.x1)
+
+
+def test_a_pattern_is_called_by_its_row(ds):
+    assert ds.ptyxr.plot.diffraction(-1).get_title() == "Diffraction pattern 59"
+    assert ds.isel(position=7).ptyxr.plot.diffraction().get_title() == "Diffraction pattern"
+
+
+def test_a_length_of_pixels_without_a_size_says_what_gives_it(ds):
+    with pytest.raises(UnitError, match="assign_pixel_size"):
+        ds.ptyxr.plot.diffraction(unit="mm")
+
+
 def test_a_single_scan_point(ds):
     one = ds.isel(position=3)
     plotting.plot_positions(one).figure.canvas.draw()

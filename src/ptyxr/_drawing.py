@@ -67,8 +67,12 @@ class Style(NamedTuple):
 
     def over(self, **defaults: Any) -> dict[str, Any]:
         """Return the keywords of matplotlib: what was given, and else the defaults."""
+        taken: set[str] = set()
         if "norm" in self.given:  # it has its own limits
-            defaults = {k: v for k, v in defaults.items() if k not in ("vmin", "vmax")}
+            taken |= {"vmin", "vmax"}
+        if self.given.keys() & {"linewidth", "linewidths"}:  # other names of it
+            taken.add("lw")
+        defaults = {k: v for k, v in defaults.items() if k not in taken}
         return {**defaults, **self.given}
 
     def refuse(self, *names: str, since: str) -> None:
@@ -130,12 +134,14 @@ def _scale(found: str, span: float, unit: str | Unit | None) -> tuple[float, str
     try:
         factor = convert_scalar(1.0, asked, found)
     except UnitError as error:
+        by_size = ", which takes the size of a pixel: ds.ptyxr.assign_pixel_size(...)"
         raise UnitError(
             "the picture cannot be in this unit",
             key="unit",
             found=asked,
             expected="a length" if found == METER else found,
-            remedy="Convert the dataset first, by ds.ptyxr.to(...)",
+            remedy="Convert the dataset first, by ds.ptyxr.to(...)"
+            + ("" if found == METER else by_size),
         ) from error
     return factor, PIXEL if asked == PIXEL else f"{registry().Unit(asked):~P}"
 
@@ -145,6 +151,7 @@ def label_axes(
 ) -> tuple[float, float]:
     """Label both axes, with one SI prefix for both, and return what to divide x and y by."""
     span = max(float(np.ptp(values)) for values in extent)
+    span = span or max(float(np.abs(values).max()) for values in extent)  # of a single point
     (fx, x), (fy, y) = (_scale(found, span, unit) for found in placed.unit)
     ax.set(xlabel=f"x ({x})", ylabel=f"y ({y})")
     return fx, fy
@@ -247,7 +254,8 @@ def add_colorbar(ax: Axes, artist: Any, label: str, beyond: NDArray[Any] | None 
         (False, False) if beyond is None else ((beyond < low).any(), (beyond > high).any())
     )
     extend = ("both" if above else "min") if below else "max" if above else "neither"
-    bar, _ = make_axes(ax, aspect=None)  # type: ignore[arg-type]
+    # Without panchor=False the picture goes to the right of its panel, away from where it was.
+    bar, _ = make_axes(ax, aspect=None, panchor=False)  # type: ignore[arg-type]
     bar.set_axes_locator(partial(_beside, ax))
     ax.figure.colorbar(artist, cax=bar, extend=extend, label=label)
     ax.figure.sca(ax)  # where pyplot goes on

@@ -219,11 +219,11 @@ def plot_positions(
         way_x, way_y = np.array([[x, points.x / fx, gap], [y, points.y / fy, gap]])
         ax.plot(way_x.T.ravel(), way_y.T.ravel(), color="0.6", lw=0.8, zorder=1)
         ax.set_title("Scan positions; nominal in grey")
-    dots = ax.scatter(
-        points.x / fx, points.y / fy, **style.over(s=size, c=points.values, cmap=_ORDER, lw=0)
-    )
-    if style.colorbar:
-        add_colorbar(ax, dots, "scan point")
+    ordered = not style.given.keys() & {"c", "color", "facecolor", "facecolors"}
+    colors = {"c": points.values, "cmap": _ORDER} if ordered else {}
+    dots = ax.scatter(points.x / fx, points.y / fy, **style.over(s=size, lw=0, **colors))
+    if style.colorbar and dots.get_array() is not None:  # of one colour, there is nothing to read
+        add_colorbar(ax, dots, "scan point" if ordered else "")
     ax.set_aspect("equal")
     ax.invert_yaxis()
     if style.scale_bar:
@@ -280,5 +280,5 @@ def plot_diffraction(
         kind = str(ds["diffraction"].attrs.get("quantity", "unknown"))
         add_colorbar(ax, artist, "signal" if kind == "unknown" else kind)
     count = ds["diffraction"].sizes.get("position")
-    ax.set_title(f"Diffraction pattern {index % count if count else index}")
+    ax.set_title("Diffraction pattern" + ("" if count is None else f" {index % count}"))
     return ax

@@ -310,6 +310,8 @@ class FileMethods(Methods):
 
         Raises
         ------
+        MissingDependencyError
+            If zarr is not installed.
         UnitError
             If a coordinate of the data model has lost its unit, or has one that ptyxr refuses.
 
