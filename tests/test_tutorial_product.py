@@ -122,3 +122,9 @@ def test_a_reconstruction_needs_patterns():
     small = simulate_product(**SMALL).isel(probe_x=slice(0, 8))
     with pytest.raises(PtyxrError, match="larger than the probe"):
         reconstruct(small)
+
+
+@pytest.mark.parametrize("modes", [{"incoherent_modes": 12}, {"coherent_modes": 5}])
+def test_no_fewer_modes_than_were_asked_for(modes):
+    with pytest.raises(PtyxrError, match=r"so many modes.*expected up to (11|4)"):
+        simulate_product(positions=4, probe_size=16, **modes)

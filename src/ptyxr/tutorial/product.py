@@ -30,6 +30,7 @@ _VIBRATION = 0.012  # of the beam while a pattern is taken, rms, in units of the
 _DRIFT = (0.03, -0.015)  # of the beam on its window in the course of the scan, x and y, likewise
 _LAYER_SPACING = 300e-6  # metres: a wafer with structures on both faces
 _BATCH = 64
+_PLACES = 11  # of the vibrating beam that are added up, of which there are as many modes
 
 
 def simulate_product(
@@ -80,7 +81,8 @@ def simulate_product(
     Raises
     ------
     ValueError
-        As `simulate_scan`, and if there is less than one mode or layer.
+        As `simulate_scan`, and if there is less than one mode or layer, more than 11 incoherent
+        modes, or more coherent modes than positions.
     UnitError
         If the angle is none.
 
@@ -90,15 +92,7 @@ def simulate_product(
     >>> ds.probe.shape, str(ds.position_x.pint.units)
     ((1, 2, 32, 32), 'meter')
     """
-    for name, number in (
-        ("incoherent_modes", incoherent_modes),
-        ("coherent_modes", coherent_modes),
-        ("layers", layers),
-    ):
-        if number < 1:
-            raise PtyxrError(
-                "a simulated scan has at least one", key=name, found=number, expected="1 or more"
-            )
+    _check_counts(positions, incoherent_modes, coherent_modes, layers)
     degrees = None if angle is None else parse(angle, "degree", "angle")
     scan = simulate_scan(positions=positions, probe_size=probe_size, photons=photons, seed=seed)
     rng = np.random.default_rng([seed, 1])  # not the one that the scan was made with
@@ -149,6 +143,26 @@ def simulate_product(
     return replace_coordinates(ds, beside)
 
 
+def _check_counts(positions: int, incoherent: int, coherent: int, layers: int) -> None:
+    """Refuse less than one mode or layer, and more modes than there can be."""
+    for name, number, most in (
+        ("incoherent_modes", incoherent, _PLACES),
+        ("coherent_modes", coherent, positions),
+        ("layers", layers, math.inf),
+    ):
+        if number < 1:
+            raise PtyxrError(
+                "a simulated scan has at least one", key=name, found=number, expected="1 or more"
+            )
+        if number > most:
+            raise PtyxrError(
+                "so many modes cannot be told apart",
+                key=name,
+                found=number,
+                expected=f"up to {most}",
+            )
+
+
 def example(*, positions: int = 20) -> Dataset:
     """Return a small simulated scan as a dataset of the data model, in metres.
 
@@ -185,7 +199,7 @@ def _shifted(beam: Any, x: Any, y: Any) -> Any:
 
 def _vibration(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return places of a beam that vibrates, in pixels, and how much of the time it is there."""
-    at = np.linspace(-2.5, 2.5, 11)
+    at = np.linspace(-2.5, 2.5, _PLACES)
     share = np.exp(-(at**2) / 2)
     return at * _VIBRATION * size, share / share.sum()
 
