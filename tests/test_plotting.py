@@ -19,13 +19,22 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
+import ptyxr  # noqa: E402
 from ptyxr import _drawing, plotting  # noqa: E402
-from ptyxr.errors import MissingDataError, MissingDependencyError, PtyxrError, UnitError  # noqa: E402
+from ptyxr.errors import (  # noqa: E402
+    GridError,
+    InvalidDataError,
+    MissingDataError,
+    MissingDependencyError,
+    PtyxrError,
+    UnitError,
+)
 from ptyxr.grids import Grid  # noqa: E402
 from ptyxr.indexes import GridIndex  # noqa: E402
 from ptyxr.tutorial import simulate_scan  # noqa: E402
 
 PIXEL_SIZE = 50e-9
+Q = ptyxr.ureg.Quantity
 
 
 @pytest.fixture(scope="module")
@@ -656,3 +665,151 @@ def test_a_notebook_shows_an_overview_once(ds, capsys):
     plt.close(figure)
     formatter.format(figure)
     assert "Image" in capsys.readouterr().out
+
+
+# --- odd data and wrong arguments -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small():
+    return ptyxr.tutorial.simulate_product(positions=9, probe_size=16, incoherent_modes=2)
+
+
+def drawn(ax):
+    """Draw all of the figure: some of what is wrong with it shows only then."""
+    ax.figure.canvas.draw()
+    return ax
+
+
+def test_positions_that_are_lost_are_left_out(small):
+    x = small.position_x.data.m.copy()
+    x[2], x[3] = np.nan, np.inf
+    ds = small.assign_coords(position_x=("position", Q(x, "m")))
+    ax = drawn(ds.ptyxr.plot.object())
+    assert len(ax.collections[0].get_offsets()) == 7
+    assert "22.2% of the positions outside" in ax.get_title()
+    drawn(ds.ptyxr.plot.positions())
+    ds = small.assign_coords(position_x=("position", Q(x * np.nan, "m")))
+    assert not drawn(ds.ptyxr.plot.object()).collections
+    with pytest.raises(MissingDataError, match="no numbers in position_x"):
+        ds.ptyxr.plot.positions()
+
+
+@pytest.mark.parametrize("columns", [[0, 1, 5, 7], [3, 3], [3, 5, 3]])
+def test_pixels_that_are_not_evenly_spaced_are_no_picture(small, columns):
+    with pytest.raises(GridError, match=r"object_x.*not evenly spaced"):
+        small.isel(object_x=columns).ptyxr.plot.object()
+
+
+@pytest.mark.parametrize("step", [-1, 3, -2])
+def test_pixels_stay_in_their_place_in_any_order(small, step):
+    """Row 0 of the file is at the top, also where the dataset begins with the last."""
+    bright = small.object.values.copy()
+    bright[0, 0, 0] = 9
+    ds = small.assign(object=(small.object.dims, bright))
+    ds = ds.isel(object_y=slice(None, None, step), object_x=slice(None, None, step))
+    ax = ds.ptyxr.plot.object(positions=False, unit="m", vmax=9, ax=Figure().add_subplot())
+    values = ax.images[0].get_array()
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    left, right, bottom, top = ax.images[0].get_extent()
+    at = (
+        left + (column + 0.5) / values.shape[1] * (right - left),
+        top + (row + 0.5) / values.shape[0] * (bottom - top),
+    )
+    expected = np.unravel_index(np.abs(ds.object.values[0]).argmax(), values.shape)
+    there = ds.object_x.data.m[expected[1]], ds.object_y.data.m[expected[0]]
+    np.testing.assert_allclose(at, there, rtol=1e-9)
+
+
+def test_a_single_pixel_is_as_large_as_it_is(small):
+    ax = small.isel(object_x=[5], object_y=[6]).ptyxr.plot.object(unit="nm")
+    np.testing.assert_allclose(np.abs(np.diff(ax.get_xlim())), 50)
+    np.testing.assert_allclose(np.abs(np.diff(ax.get_ylim())), 50)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0, 1e30])
+def test_a_probe_of_odd_values_is_drawn(small, value):
+    ds = small.assign(probe=(small.probe.dims, np.full(small.probe.shape, value, np.complex64)))
+    for quantity in ("intensity", "complex"):
+        ax = ds.ptyxr.plot.probe(quantity=quantity, ax=Figure().add_subplot())
+        assert ax.get_title().startswith(
+            "Probe mode 0 (50.0%)" if value == 1e30 else "Probe mode 0"
+        )
+        assert "nan" not in ax.get_title()
+
+
+def test_an_object_of_odd_values_is_drawn(small):
+    obj = small.object.values.copy()
+    obj[0, 3, 3:5] = np.inf, np.nan
+    drawn(small.assign(object=(small.object.dims, obj)).ptyxr.plot.object(quantity="complex"))
+    mask = small.assign(object=(small.object.dims, np.abs(obj) > 0.5))
+    drawn(mask.ptyxr.plot.object())
+
+
+def test_a_loss_of_odd_values_is_drawn(small):
+    ds = small.assign(loss=("epoch", np.full(3, np.nan))).assign_coords(epoch=[4, 5, 6])
+    assert drawn(ds.ptyxr.plot.loss()).get_yscale() == "linear"
+    one = ds.assign(loss=("epoch", [3.0, 2.0, 1.0])).isel(epoch=1)
+    assert drawn(one.ptyxr.plot.loss()).lines[0].get_xydata().tolist() == [[5, 2]]
+
+
+def test_each_pattern_may_have_its_own_bad_pixels(small):
+    bad = np.zeros(small.diffraction.shape, bool)
+    bad[3, 2, 1] = True
+    ds = small.assign(bad_pixels=(small.diffraction.dims, bad))
+    masks = [
+        ds.ptyxr.plot.diffraction(i, ax=Figure().add_subplot()).images[0].get_array().mask
+        for i in (3, -6, 4)
+    ]
+    assert [np.sum(mask) for mask in masks] == [1, 1, 0]
+
+
+@pytest.mark.parametrize("number", [0.5, "0", True, [0], np.nan])
+def test_rows_are_told_by_whole_numbers(small, number):
+    plots = small.ptyxr.plot
+    for draw in (
+        lambda: plots.object(layer=number),
+        lambda: plots.probe(mode=number),
+        lambda: plots.probe(coherent_mode=number),
+        lambda: plots.diffraction(number),
+        lambda: plots(layer=number),
+    ):
+        with pytest.raises(MissingDataError, match=r"no such .* expected a whole number below"):
+            draw()
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("object", "text"),
+        ("probe", "text"),
+        ("diffraction", "text"),
+        ("diffraction", 1j),
+        ("loss", "text"),
+        ("loss", 1j),
+    ],
+)
+def test_what_is_no_number_is_not_drawn(small, name, values):
+    small = small.assign(loss=("epoch", np.ones(3)))
+    ds = small.assign({name: (small[name].dims, np.full(small[name].shape, values))})
+    for draw in (getattr(ds.ptyxr.plot, name), ds.ptyxr.plot):
+        with pytest.raises(InvalidDataError, match=name):
+            draw()
+
+
+def test_pictures_are_drawn_into_axes_only(small):
+    plots = small.assign(loss=("epoch", np.ones(3))).ptyxr.plot
+    solid = plt.figure().add_subplot(projection="3d")
+    for ax in (5, plt.figure(), np.array([None]), solid):
+        for name in ("object", "probe", "positions", "loss", "diffraction"):
+            with pytest.raises(PtyxrError, match=r"'ax'.*drawn into one matplotlib Axes"):
+                getattr(plots, name)(ax=ax)
+    with pytest.raises(PtyxrError, match=r"'fig'.*a matplotlib Figure"):
+        plots(fig=5)
+
+
+@pytest.mark.parametrize("vmax", [0, -1, np.nan])
+def test_the_brightest_amplitude_is_positive(small, vmax):
+    """Divided by a negative one, phases would turn by half a circle."""
+    with pytest.raises(PtyxrError, match=r"'vmax'.*positive"):
+        small.ptyxr.plot.object(quantity="complex", vmax=vmax)

@@ -93,7 +93,17 @@ PLAIN: Final = Style()
 def new_axes(ax: Axes | None) -> Axes:
     """Return the axes given, or those of a new figure."""
     # Of pyplot's only here: a notebook shows what pyplot has made.
-    return pyplot().subplots(layout="constrained")[1] if ax is None else ax
+    if ax is None:
+        made: Axes = pyplot().subplots(layout="constrained")[1]
+        return made
+    if getattr(ax, "name", None) != "rectilinear":
+        raise PtyxrError(
+            "a picture is drawn into one matplotlib Axes with x and y",
+            key="ax",
+            found=f"{type(ax).__module__}.{type(ax).__qualname__}",
+            remedy="Make one: fig, ax = matplotlib.pyplot.subplots()",
+        )
+    return ax
 
 
 def new_figure(size: tuple[float, float]) -> Figure:
@@ -150,8 +160,8 @@ def label_axes(
     ax: Axes, placed: Placed, *extent: NDArray[np.float64], unit: str | Unit | None = None
 ) -> tuple[float, float]:
     """Label both axes, with one SI prefix for both, and return what to divide x and y by."""
-    span = max(float(np.ptp(values)) for values in extent)
-    span = span or max(float(np.abs(values).max()) for values in extent)  # of a single point
+    span = max(float(np.nanmax(values) - np.nanmin(values)) for values in extent)
+    span = span or max(float(np.nanmax(np.abs(values))) for values in extent)  # of a single point
     (fx, x), (fy, y) = (_scale(found, span, unit) for found in placed.unit)
     ax.set(xlabel=f"x ({x})", ylabel=f"y ({y})")
     return fx, fy
@@ -181,8 +191,14 @@ def draw_complex(ax: Axes, image: Placed, brightest: float, style: Style) -> Non
 
     style.refuse("cmap", "norm", "vmin", since="hue is the phase, lightness the amplitude from 0")
     given = dict(style.given)
+    if not (given.get("vmax", 1) > 0):
+        raise PtyxrError(
+            "the brightest amplitude is positive", key="vmax", found=repr(given["vmax"])
+        )
     brightest = float(given.pop("vmax", brightest)) or 1.0
-    draw_image(ax, image, complex_colors(image.values / brightest), style._replace(given=given))
+    with np.errstate(invalid="ignore", over="ignore"):  # inf among the values
+        colors = complex_colors(image.values / brightest)
+    draw_image(ax, image, colors, style._replace(given=given))
     if style.colorbar:
         hues = complex_colors(np.exp(1j * np.linspace(-math.pi, math.pi, 361)))
         add_phase_bar(ax, ScalarMappable(Normalize(-math.pi, math.pi), ListedColormap(hues)))
@@ -195,10 +211,12 @@ def draw_positions_on(ax: Axes, image: Placed, points: Placed, unit: str | Unit 
     x, y = edges(image)
     fx, fy = label_axes(ax, image, x, y, unit=unit)
     # Points², so that dots do not touch; less where the scan is a small part of the picture.
-    part = np.ptp(points.x) * np.ptp(points.y) / abs(np.ptp(x) * np.ptp(y))
+    spans = [np.nanmax(values) - np.nanmin(values) for values in (points.x, points.y)]
+    part = math.prod(spans) / abs(np.ptp(x) * np.ptp(y))
     size = np.clip(8000 * np.clip(part, 0.02, 1) / points.x.size, 0.5, 30)
     style: dict[str, Any] = {"edgecolors": "black", "lw": min(0.5, size / 18)}
-    ax.scatter(points.x / fx, points.y / fy, s=size, c="#ff7a45", **style)
+    there = np.isfinite(points.x)
+    ax.scatter(points.x[there] / fx, points.y[there] / fy, s=size, c="#ff7a45", **style)
     inside = (points.x >= x.min()) & (points.x <= x.max())
     inside &= (points.y >= y.min()) & (points.y <= y.max())
     # The picture stays with the object, which may be a crop; but it says what is not in it.

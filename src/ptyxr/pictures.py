@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    import numpy as np
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
@@ -41,8 +40,9 @@ class DatasetPlots:
     memory of a picture.
 
     Every picture raises `MissingDependencyError` without matplotlib, `MissingDataError` where the
-    dataset has nothing of what it draws, `UnitError` where a coordinate has lost its unit, and
-    `SeriesError` for a series of products, of which one is to be selected.
+    dataset has nothing of what it draws, `UnitError` where a coordinate has lost its unit,
+    `GridError` where pixels are not evenly spaced, `InvalidDataError` where values are no numbers,
+    and `SeriesError` for a series of products, of which one is to be selected.
 
     Parameters
     ----------
@@ -365,7 +365,7 @@ class DatasetPlots:
 
     def diffraction(
         self,
-        index: int | np.integer[Any] = 0,
+        index: int = 0,
         *,
         log: bool = True,
         unit: str | Unit | None = None,
@@ -431,4 +431,4 @@ class DatasetPlots:
             vmin=vmin,
             vmax=vmax,
         )
-        return plot_diffraction(self._ds, int(index), log=log, style=style, ax=ax)
+        return plot_diffraction(self._ds, index, log=log, style=style, ax=ax)

@@ -29,8 +29,8 @@ from ptyxr._drawing import (
     new_axes,
     new_figure,
 )
-from ptyxr._thinning import check_image, contrast, load, load_positions
-from ptyxr.errors import MissingDataError, PtyxrError
+from ptyxr._thinning import check_image, check_row, contrast, load, load_positions
+from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +84,12 @@ def plot(
     width = max(10.0, 3.1 * len(lower))
     ideal = [(width / len(row) - 1.3) * (aspect if row is upper else 1) + 0.8 for row in rows]
     heights = np.clip(ideal, 2, [5.4 if row is upper else 3.8 for row in rows])
+    if fig is not None and not hasattr(fig, "add_gridspec"):
+        raise PtyxrError(
+            "an overview is drawn into a matplotlib Figure",
+            key="fig",
+            found=f"{type(fig).__module__}.{type(fig).__qualname__}",
+        )
     if fig is None:
         size = (width, heights.sum() + 0.3)
         fig = new_figure(size)
@@ -173,12 +179,9 @@ def plot_probe(
     image = load(ds, "probe", "probe", coherent_mode=coherent_mode)
     modes = image.values.reshape(-1, *image.values.shape[-2:])
     count = len(modes)
-    if not -count <= mode < count:
-        raise MissingDataError(
-            "there is no such incoherent_mode", key="probe", found=mode, expected=f"below {count}"
-        )
+    check_row("probe", "incoherent_mode", mode, count)
     image = image._replace(values=modes[mode])
-    amplitude = np.abs(image.values)
+    amplitude = np.abs(image.values).astype(np.float64)  # whose squares do not overflow
     if quantity == "phase":
         _draw_phase(ax, image, style)
     elif quantity == "complex":
@@ -194,9 +197,10 @@ def plot_probe(
     if coherent > 1 and coherent_mode % coherent:
         title += f" coherent mode {coherent_mode % coherent},"
     if count > 1:
-        powers = np.nan_to_num(np.abs(modes) ** 2).sum(axis=(-2, -1), dtype=np.float64)
-        share = f" ({powers[mode] / powers.sum():.1%})" if powers.any() else ""
-        title += f" mode {mode % count}{share}"
+        powers = np.nansum(np.abs(modes).astype(np.float64) ** 2, axis=(-2, -1))
+        title += f" mode {mode % count}"
+        if 0 < powers.sum() < math.inf:
+            title += f" ({powers[mode] / powers.sum():.1%})"
     ax.set_title(title.rstrip(",") + ("" if quantity == "intensity" else f"\n{_named(quantity)}"))
     return ax
 
@@ -208,7 +212,7 @@ def plot_positions(
     ax = new_axes(ax)
     points, planned = load_positions(ds, "position"), load_positions(ds, "nominal_position")
     if points is None:
-        raise MissingDataError("the dataset has no position_x, position_y to plot")
+        raise MissingDataError("the dataset has no numbers in position_x, position_y to plot")
     fx, fy = label_axes(ax, points, points.x, points.y, unit=style.unit)
     size = np.clip(6000 / points.x.size, 1, 60)  # of the dots, so that they do not touch
     ax.set_title("Scan positions")
@@ -240,11 +244,19 @@ def plot_loss(
     ax = new_axes(ax)
     if "loss" not in ds:
         raise MissingDataError("the dataset has no loss to plot")
-    loss = np.asarray(ds["loss"])
-    epoch = np.asarray(ds["epoch"]) if "epoch" in ds.coords else np.arange(loss.size)
+    if ds["loss"].ndim > 1 or ds["loss"].dtype.kind not in "biuf":
+        raise InvalidDataError(
+            "the loss is one real number an epoch",
+            key="loss",
+            found=f"{ds['loss'].dtype} of shape {ds['loss'].shape}",
+        )
+    # One epoch that was selected has lost its dimension.
+    loss = np.atleast_1d(ds["loss"])
+    epoch = np.atleast_1d(ds["loss"]["epoch"]) if "epoch" in ds["loss"].coords else ()
+    epoch = epoch if len(epoch) == loss.size else np.arange(loss.size)
+    known = loss[np.isfinite(loss)]
     ax.plot(epoch, loss, **style.over(lw=1.8, marker="." if loss.size < 50 else ""))
-    finite = loss[np.isfinite(loss)]
-    if log or (log is None and finite.size and finite.min() > 0):
+    if log or (log is None and known.size and known.min() > 0):
         ax.set_yscale("log")
     ax.grid(True, which="both", color="0.92", lw=0.6)
     ax.spines[["top", "right"]].set_visible(False)
@@ -265,10 +277,14 @@ def plot_diffraction(
     from matplotlib import colormaps
 
     image = load(ds, "diffraction", "detector", position=index)
+    if image.values.dtype.kind == "c":
+        raise InvalidDataError("patterns are real", key="diffraction", found=image.values.dtype)
     values = np.ma.masked_invalid(image.values.astype(np.float64))
     if "bad_pixels" in ds:
-        values[load(ds, "bad_pixels", "detector").values.astype(bool)] = np.ma.masked
-    positive = values[values > 0].compressed()
+        own = {"position": index} if "position" in ds["bad_pixels"].dims else {}
+        values[load(ds, "bad_pixels", "detector", **own).values.astype(bool)] = np.ma.masked
+    # A logarithm of what is next to nothing at all is beyond matplotlib.
+    positive = values[values > np.finfo(np.float64).tiny].compressed()
     defaults: dict[str, Any] = {"cmap": colormaps[_INTENSITY].with_extremes(bad="0.6")}
     if log and positive.size and positive.max() > positive.min():
         # Not the very smallest: a few pixels with next to nothing would take all the colours.

@@ -7,12 +7,13 @@ arithmetic goes through ``_binary_op``, ``_inplace_binary_op`` and ``_unary_op``
 the left asks ``pint.compat.upcast_type_map`` whom to leave it to; ``xr.concat`` asks ``equals``,
 and what merges asks ``broadcast_equals`` after ``set_dims``. Numbers that are left in their file
 until they are used stand in the slot ``_data``, and are read by whoever asks for it; what asks for
-``shape``, ``dtype`` or ``attrs`` only, or makes a shallow copy by ``_copy``, reads nothing; and
-``load`` loads what stands in the encoding too.
+``shape``, ``dtype``, ``nbytes`` or ``attrs`` only, shows a dataset, or makes a shallow copy by
+``_copy``, reads nothing; and ``load`` loads what stands in the encoding too.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from xarray import IndexVariable, Variable
 from xarray.backends import api
-from xarray.core import duck_array_ops
+from xarray.core import duck_array_ops, formatting, formatting_html
 from xarray.core.indexing import (
     ExplicitlyIndexed,
     NumpyIndexingAdapter,
@@ -40,6 +41,7 @@ from ptyxr.units import (
     is_quantity,
     quantity,
     register_pint_accessor,
+    registry,
     spelling,
 )
 
@@ -64,6 +66,12 @@ _SELECTING = group_indexers_by_index.__code__
 #: What xarray runs when it wraps the data of what was opened, which `UnitVariable` undoes.
 _WRAPPING = getattr(getattr(api, "_protect_dataset_variables_inplace", None), "__code__", None)
 _NOTHING = NumpyIndexingAdapter(np.empty(0))
+
+#: What xarray runs to show a variable. It asks data how they show themselves.
+_SHOWING = (
+    formatting.inline_variable_array_repr.__code__,
+    formatting_html.short_data_repr_html.__code__,
+)
 _DATA: Any = Variable._data  # type: ignore[misc]  # noqa: SLF001  (the slot)
 
 #: Key of a position's encoding for the pixel numbers that it came with: an array, or one that is
@@ -143,7 +151,14 @@ class Unread:
         self.dtype = np.dtype(float)
         self.shape = array.shape
         self.ndim = len(self.shape)
+        self.nbytes = math.prod(self.shape) * self.dtype.itemsize
         self._numbers: np.ndarray | None = None
+
+    def _repr_inline_(self, _max_width: int) -> str:
+        return f"[{registry().Unit(self.unit):~}] ..."
+
+    def _repr_html_(self) -> str:
+        return f"<pre>[{math.prod(self.shape)} values in {self.unit}, not read yet]</pre>"
 
     def read(self) -> Any:
         """Return the numbers as a Quantity of float64, the same ones to all that share them."""
@@ -193,9 +208,10 @@ class UnitVariable(Variable):
         # Wrapping asks a Quantity for attributes that it has not, and pint writes its numbers into
         # each error: up to a thousand of them, that takes longer than all else of opening.
         data = _DATA.__get__(self)
-        if sys._getframe(1).f_code is _WRAPPING and _has_unit(data):  # noqa: SLF001
+        caller = sys._getframe(1).f_code  # noqa: SLF001
+        if caller is _WRAPPING and _has_unit(data):
             return _NOTHING
-        if isinstance(data, Unread):
+        if isinstance(data, Unread) and caller not in _SHOWING:
             data = data.read()
             _DATA.__set__(self, data)
         return data
@@ -212,6 +228,11 @@ class UnitVariable(Variable):
     def shape(self) -> tuple[int, ...]:  # noqa: D102  (xarray's)
         shape: tuple[int, ...] = _DATA.__get__(self).shape
         return shape
+
+    @property
+    def nbytes(self) -> Any:  # noqa: D102  (xarray's)
+        data = _DATA.__get__(self)
+        return data.nbytes if isinstance(data, Unread) else super().nbytes
 
     @property
     def attrs(self) -> dict[Any, Any]:  # noqa: D102  (xarray's)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -131,7 +132,10 @@ def test_what_is_loaded_needs_its_file_no_more(product, tmp_path, options):
 def test_nominal_positions_are_read_when_used(product, recorded):
     ds = opened(product)
     assert ds.nominal_position_x.dtype == float
-    repr(ds.copy().rename(position="point").assign(one=1).attrs)
+    with xr.set_options(display_max_rows=50):
+        shown = repr(ds.copy().rename(position="point").assign(one=1))
+    assert re.search(r"nominal_position_x +\(point\) float64 \d+B \[m\] \.\.\.", shown)
+    assert "values in meter, not read yet" in ds._repr_html_()
     opened(product, chunks={})
     assert "/nominal_position_x_m" not in recorded
     assert ds.nominal_position_x.attrs["units"] == "meter"
