@@ -72,6 +72,8 @@ def test_the_documentation_says_what_is_measured(results):
             continue
         assert said[name].split("; ")[0] == shown, "python tests/unit_matrix.py --write"
     passed = sum(
-        name == BY_ZARR or matrix.passed(results[name], op) for name, op in OPS.items() if not op.own
+        name == BY_ZARR or matrix.passed(results[name], op)
+        for name, op in OPS.items()
+        if not op.own
     )
     assert f"{passed} of {sum(not op.own for op in OPS.values())}" in text
