@@ -101,8 +101,10 @@ def test_help_names_the_commands():
 
 
 def test_help_of_convert_has_the_schema_and_not_the_old_options(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "80")
     text = invoke("convert", "-h").stdout
+    assert "--include-diffraction / --no-include-diffraction" in text
+    assert '8 keV" \\\n' in text  # an example of several lines, to be copied as it is
     for entry in scalars():
         if entry.name not in _options.PIXEL_SIZES:
             assert f"--{entry.name.replace('_', '-')} " in text

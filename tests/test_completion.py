@@ -39,6 +39,7 @@ def test_shells_are_told_the_commands(shell):
 
 
 @pytest.mark.skipif(os.name != "posix" or BASH is None, reason="needs bash")
+@pytest.mark.slow
 def test_bash_completes(folder):
     """By the script that --show-completion prints, in the shell itself."""
     code = """

@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import h5py
@@ -9,7 +10,13 @@ import pytest
 import xarray as xr
 
 import ptyxr
-from ptyxr.errors import FormatError, InvalidDataError, PtyxrError, UnitError
+from ptyxr.errors import (
+    FormatError,
+    InvalidDataError,
+    MissingDependencyError,
+    PtyxrError,
+    UnitError,
+)
 from ptyxr.formats.assembly import LEFT_OUT
 from ptyxr.model import KEPT
 
@@ -304,3 +311,12 @@ def test_a_store_takes_no_storage_options(ds, tmp_path):
     ds.ptyxr.to_zarr(tmp_path / "x.zarr")
     with pytest.raises(PtyxrError, match="for addresses only"):
         ptyxr.open_dataset(tmp_path / "x.zarr", storage_options={"anon": True})
+
+
+def test_missing_zarr_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(MissingDependencyError, match="pip install zarr"):
+        ptyxr.tutorial.example().ptyxr.to_zarr(tmp_path / "scan.zarr")
+    (tmp_path / "zarr.json").write_text("{}")
+    with pytest.raises(MissingDependencyError, match="pip install zarr"):
+        ptyxr.open_dataset(tmp_path)

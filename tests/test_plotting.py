@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import shutil
 import subprocess
 import sys
@@ -242,6 +243,43 @@ def test_uniform_and_missing_values_are_drawn(ds):
             plotting.plot_object(flat, quantity=quantity_).figure.canvas.draw()
 
 
+@pytest.fixture
+def modes(ds):
+    """Give two modes of the probe, the second of a third of the amplitude."""
+    two = ds.probe.variable.isel(incoherent_mode=[0, 0])
+    two[{"incoherent_mode": 1}] /= 3
+    return two
+
+
+def test_missing_values_of_the_probe_are_left_out(ds, modes):
+    modes.values[0, 0, 3, 4] = np.nan
+    holes = ds.drop_vars("probe").assign(probe=modes)
+    assert plotting.plot_probe(holes).get_title() == "Probe mode 0 (90.0%)"
+    drawn = image(plotting.plot_probe(holes, quantity="complex")).get_array()
+    assert drawn.max() > 0.5  # black where nothing is known of the brightest
+    assert not drawn[3, 4].any()
+
+
+def test_a_probe_of_zeros_is_drawn(ds, modes):
+    dark = ds.drop_vars("probe").assign(probe=modes * 0)
+    for quantity_ in ("intensity", "complex"):
+        ax = plotting.plot_probe(dark, quantity=quantity_)
+        assert ax.get_title().startswith("Probe mode 0")
+        ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("loss", [[np.nan, np.nan], [2.0, np.nan]])
+def test_a_loss_that_diverged_is_drawn(loss):
+    ax = plotting.plot_loss(xr.Dataset({"loss": ("epoch", loss)}))
+    ax.figure.canvas.draw()
+    assert ax.get_yscale() == ("log" if np.isfinite(loss).any() else "linear")
+
+
+def test_a_pattern_is_numbered_from_the_first(ds):
+    last = ds.sizes["position"] - 1
+    assert plotting.plot_diffraction(ds, -1).get_title() == f"Diffraction pattern {last}"
+
+
 def test_layers_are_numbered(ds):
     two = ds["object"].variable.isel(object_layer=[0, 0])
     ds = ds.drop_vars("object").assign(object=two)
@@ -289,6 +327,35 @@ def test_positions_with_and_without_nominal_ones(ds, scan):
     assert np.allclose(way[:, 1, 0], scan.xcoords * 0.05)
     alone = ds.drop_vars(["nominal_position_x", "nominal_position_y"])
     assert plotting.plot_positions(alone).get_title() == "Scan positions"
+
+
+def test_positions_take_a_colour_in_place_of_the_order(ds):
+    for given in ({"color": "red"}, {"c": "red"}, {"facecolor": "red"}):
+        ax = ds.ptyxr.plot.positions(**given, linewidths=2)
+        assert np.allclose(ax.collections[-1].get_facecolor()[0], (1, 0, 0, 1))
+        assert ax.collections[-1].get_linewidth() == 2
+        assert len(ax.figure.axes) == 1  # a colour bar would say nothing
+    ax = ds.ptyxr.plot.positions(c=np.arange(60.0) ** 2)
+    assert [bar.get_ylabel() for bar in ax.figure.axes[1:]] == [""]  # these are no scan points
+    assert ds.ptyxr.plot.loss(linewidth=3).lines[0].get_linewidth() == 3
+
+
+def test_pictures_are_in_the_middle_of_their_place(ds):
+    ax = ds.isel(object_x=slice(6)).ptyxr.plot.object()
+    ax.figure.canvas.draw()
+    place, drawn = ax.get_position(original=True), ax.get_position()
+    assert drawn.width < 0.2 * place.width
+    assert drawn.x0 + drawn.x1 == pytest.approx(place.x0 + place.x1)
+
+
+def test_a_pattern_is_called_by_its_row(ds):
+    assert ds.ptyxr.plot.diffraction(-1).get_title() == "Diffraction pattern 59"
+    assert ds.isel(position=7).ptyxr.plot.diffraction().get_title() == "Diffraction pattern"
+
+
+def test_a_length_of_pixels_without_a_size_says_what_gives_it(ds):
+    with pytest.raises(UnitError, match="assign_pixel_size"):
+        ds.ptyxr.plot.diffraction(unit="mm")
 
 
 def test_a_single_scan_point(ds):
@@ -388,15 +455,17 @@ def test_overview_of_nothing_says_so():
         plotting.plot(xr.Dataset())
 
 
+@pytest.mark.slow
 def test_overview_draws_into_figures_and_subfigures_without_pyplot(ds):
     fig = Figure(figsize=(24, 8), layout="constrained")
     left, right = fig.subfigures(1, 2)
     assert plotting.plot(ds, fig=left) is left
     assert plotting.plot(ds.drop_vars("object"), fig=right) is right
-    fig.savefig("/dev/null", format="png", bbox_inches="tight")
+    fig.savefig(io.BytesIO(), format="png", bbox_inches="tight")
     assert plt.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_nothing_sticks_out_of_a_figure(ds):
     draw = [plotting.plot_object, plotting.plot_probe, plotting.plot_positions]
     for fig in (plotting.plot(ds), *(function(ds).figure for function in draw)):
@@ -417,6 +486,15 @@ def test_colour_bars_are_as_high_as_their_pictures(ds):
         assert bar.get_position().y0 == pytest.approx(picture.get_position().y0)
         assert bar.get_position().x0 > picture.get_position().x1
         assert bar.get_position().y1 == pytest.approx(picture.get_position().y1)
+
+
+def test_figures_are_pickled(ds):
+    """As pools of processes do; a colour bar is beside its picture all the same."""
+    fig = pickle.loads(pickle.dumps(ds.ptyxr.plot.probe().figure))
+    fig.canvas.draw()
+    picture, bar = fig.axes
+    assert bar.get_position().x0 > picture.get_position().x1
+    assert bar.get_position().height == pytest.approx(picture.get_position().height)
 
 
 def test_axes_given_are_the_axes_drawn_into(ds):
@@ -567,3 +645,14 @@ def test_what_is_no_image_says_so(product):
             one.ptyxr.plot()
     with pytest.raises(MissingDataError, match="below 40"):
         ds.ptyxr.plot.diffraction(3000)
+
+
+def test_a_notebook_shows_an_overview_once(ds, capsys):
+    """At the end of a cell pyplot shows its figures; what the cell ends with is shown as well."""
+    formatter = pytest.importorskip("IPython.core.formatters").DisplayFormatter()
+    figure = ds.ptyxr.plot()
+    assert formatter.format(figure) == ({}, {})
+    assert not capsys.readouterr().out
+    plt.close(figure)
+    formatter.format(figure)
+    assert "Image" in capsys.readouterr().out

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import ptyxr
+from ptyxr.errors import PtyxrError
 from ptyxr.reprs import as_html, as_text, facts
 
 Q = ptyxr.ureg.Quantity
@@ -131,6 +134,16 @@ def test_arrays_of_a_file_stay_lazy(product):
         opened.ptyxr._repr_html_()
         opened.object.ptyxr._repr_html_()
         assert not any(v._in_memory for v in opened.data_vars.variables.values())
+
+
+def test_a_file_that_is_gone_is_shown_all_the_same(product, tmp_path):
+    path = Path(shutil.copy(product, tmp_path / "p.h5"))
+    with ptyxr.open_dataset(path) as opened:
+        whole = facts(opened)
+    path.unlink()
+    assert facts(opened) == whole
+    with pytest.raises(PtyxrError, match="nominal_position_x"):
+        opened.nominal_position_x.load()
 
 
 def test_dask_computes_nothing(ds):

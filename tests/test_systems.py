@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 import ptyxr
 
 # What CPython has on Linux and not on Windows. Packages that look for the system by its name are
@@ -70,6 +72,7 @@ ptyxr.show_versions()
 """
 
 
+@pytest.mark.slow
 def test_files_are_written_and_read(npz, tmp_path):
     command = [sys.executable, "-c", LACKING + WORK, str(npz), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -77,6 +80,7 @@ def test_files_are_written_and_read(npz, tmp_path):
     assert done.stdout.startswith("ptyxr: ")
 
 
+@pytest.mark.slow
 def test_a_console_that_cannot_write_a_letter_shows_something_else(product, tmp_path):
     """Windows writes into a pipe in the code page of the country."""
     path = tmp_path / "named.h5"

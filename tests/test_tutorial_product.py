@@ -82,6 +82,15 @@ def test_refuses_none_at_all(name):
         simulate_product(**{name: 0})
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"incoherent_modes": 12}, {"coherent_modes": 10}, {"angle": "90 deg"}, {"angle": "-120 deg"}],
+)
+def test_refuses_what_is_not_there_to_simulate(wrong):
+    with pytest.raises(PtyxrError, match=next(iter(wrong))):
+        simulate_product(positions=9, probe_size=32, **wrong)
+
+
 @pytest.mark.parametrize("modes", [1, 2])
 def test_the_reconstruction_finds_the_object(modes):
     truth = simulate_product(positions=80, probe_size=32, incoherent_modes=modes)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
+    from matplotlib.transforms import Bbox
     from numpy.typing import NDArray
     from pint import Unit
 
@@ -36,6 +39,7 @@ __all__ = [
     "headless",
     "label_axes",
     "new_axes",
+    "new_figure",
     "pyplot",
 ]
 
@@ -63,8 +67,12 @@ class Style(NamedTuple):
 
     def over(self, **defaults: Any) -> dict[str, Any]:
         """Return the keywords of matplotlib: what was given, and else the defaults."""
+        taken: set[str] = set()
         if "norm" in self.given:  # it has its own limits
-            defaults = {k: v for k, v in defaults.items() if k not in ("vmin", "vmax")}
+            taken |= {"vmin", "vmax"}
+        if self.given.keys() & {"linewidth", "linewidths"}:  # other names of it
+            taken.add("lw")
+        defaults = {k: v for k, v in defaults.items() if k not in taken}
         return {**defaults, **self.given}
 
     def refuse(self, *names: str, since: str) -> None:
@@ -88,6 +96,26 @@ def new_axes(ax: Axes | None) -> Axes:
     return pyplot().subplots(layout="constrained")[1] if ax is None else ax
 
 
+def new_figure(size: tuple[float, float]) -> Figure:
+    """Return a figure of pyplot's, which a notebook shows once where it ends a cell.
+
+    Pyplot shows its figures at the end of the cell anyway.
+    """
+    fig: Any = pyplot().figure(figsize=size, layout="constrained")
+    fig._ipython_display_ = partial(_show_again, fig)
+    return cast("Figure", fig)
+
+
+def _show_again(fig: Figure) -> None:
+    """Show a figure, unless pyplot is about to."""
+    if pyplot().fignum_exists(fig.number):
+        return
+    from IPython.core.pylabtools import print_figure
+    from IPython.display import Image, display
+
+    display(Image(print_figure(fig)))
+
+
 def pyplot() -> Any:
     """Return pyplot, or raise a `MissingDependencyError` that says what to install."""
     try:
@@ -106,12 +134,14 @@ def _scale(found: str, span: float, unit: str | Unit | None) -> tuple[float, str
     try:
         factor = convert_scalar(1.0, asked, found)
     except UnitError as error:
+        by_size = ", which takes the size of a pixel: ds.ptyxr.assign_pixel_size(...)"
         raise UnitError(
             "the picture cannot be in this unit",
             key="unit",
             found=asked,
             expected="a length" if found == METER else found,
-            remedy="Convert the dataset first, by ds.ptyxr.to(...)",
+            remedy="Convert the dataset first, by ds.ptyxr.to(...)"
+            + ("" if found == METER else by_size),
         ) from error
     return factor, PIXEL if asked == PIXEL else f"{registry().Unit(asked):~P}"
 
@@ -121,6 +151,7 @@ def label_axes(
 ) -> tuple[float, float]:
     """Label both axes, with one SI prefix for both, and return what to divide x and y by."""
     span = max(float(np.ptp(values)) for values in extent)
+    span = span or max(float(np.abs(values).max()) for values in extent)  # of a single point
     (fx, x), (fy, y) = (_scale(found, span, unit) for found in placed.unit)
     ax.set(xlabel=f"x ({x})", ylabel=f"y ({y})")
     return fx, fy
@@ -217,24 +248,28 @@ def add_scale_bar(ax: Axes, factor: float, found: str, unit: str | Unit | None =
 def add_colorbar(ax: Axes, artist: Any, label: str, beyond: NDArray[Any] | None = None) -> Axes:
     """Add a colour bar as high as the picture, pointed where values lie beyond its ends."""
     from matplotlib.colorbar import make_axes
-    from matplotlib.transforms import Bbox
-
-    def beside(_: object, __: object) -> Bbox:
-        # Of the picture as it is drawn, which keeps its shape and seldom fills the panel.
-        picture = ax.get_position()
-        inch = ax.figure.get_dpi() / ax.figure.bbox.width
-        return Bbox.from_bounds(picture.x1 + 0.08 * inch, picture.y0, 0.12 * inch, picture.height)
 
     low, high = artist.get_clim()
     below, above = (
         (False, False) if beyond is None else ((beyond < low).any(), (beyond > high).any())
     )
     extend = ("both" if above else "min") if below else "max" if above else "neither"
-    bar, _ = make_axes(ax, aspect=None)  # type: ignore[arg-type]
-    bar.set_axes_locator(beside)
+    # Without panchor=False the picture goes to the right of its panel, away from where it was.
+    bar, _ = make_axes(ax, aspect=None, panchor=False)  # type: ignore[arg-type]
+    bar.set_axes_locator(partial(_beside, ax))
     ax.figure.colorbar(artist, cax=bar, extend=extend, label=label)
     ax.figure.sca(ax)  # where pyplot goes on
     return bar
+
+
+def _beside(ax: Axes, _bar: object, _renderer: object) -> Bbox:
+    """Return the place of a colour bar; a function of the module, so that figures are pickled."""
+    from matplotlib.transforms import Bbox
+
+    # Of the picture as it is drawn, which keeps its shape and seldom fills the panel.
+    picture = ax.get_position()
+    inch = ax.figure.get_dpi() / ax.figure.bbox.width
+    return Bbox.from_bounds(picture.x1 + 0.08 * inch, picture.y0, 0.12 * inch, picture.height)
 
 
 def add_phase_bar(ax: Axes, artist: Any) -> None:

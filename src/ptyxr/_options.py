@@ -19,7 +19,6 @@ __all__ = [
     "OLD_INPUT",
     "OLD_OPTIONS",
     "OLD_OUTPUT",
-    "OVERRIDES",
     "PIXEL_SIZES",
     "Measurement",
     "Origin",
@@ -28,9 +27,6 @@ __all__ = [
     "one_of",
     "with_schema_options",
 ]
-
-#: The heading over them in the help.
-OVERRIDES: Final = "What the input does not say, or says wrong"
 
 
 class Origin(StrEnum):
@@ -99,7 +95,6 @@ def _data_option(name: str) -> Any:
         metavar="TEXT" if name in _TEXTS else "QUANTITY",
         help=text,
         hidden=name in PIXEL_SIZES,  # --object-pixel-size and the like say both at once
-        rich_help_panel=OVERRIDES,
     )
 
 

@@ -13,20 +13,12 @@ from ptyxr.units import canonical, convert, is_quantity
 if TYPE_CHECKING:
     from xarray import Variable
 
-__all__ = ["data_of", "has_quantity", "in_memory", "variable_numbers", "variable_unit"]
+__all__ = ["data_of", "has_quantity", "variable_numbers", "variable_unit"]
 
 
 def data_of(variable: Variable) -> Any:
     """Return what a variable holds as it stands; ``Variable.data`` would read what is lazy."""
     return variable._data  # noqa: SLF001
-
-
-def in_memory(variable: Variable) -> bool:
-    """Tell whether the numbers of a variable are at hand: nothing is read or computed for them."""
-    data = data_of(variable)
-    if is_quantity(data):
-        return isinstance(data.magnitude, np.ndarray)
-    return bool(variable._in_memory)  # noqa: SLF001  (xarray has no public word for it)
 
 
 def has_quantity(variable: Variable) -> bool:

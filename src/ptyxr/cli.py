@@ -20,7 +20,6 @@ from ptyxr._console import DEBUG, Group, describe, file_size, progress
 from ptyxr._options import (
     OLD_INPUT,
     OLD_OUTPUT,
-    OVERRIDES,
     Measurement,
     Origin,
     PositionIndex,
@@ -41,6 +40,7 @@ app = typer.Typer(
     name="ptyxr",
     cls=Group,
     no_args_is_help=True,
+    rich_markup_mode=None,  # whose tables cut long options short, on terminals of 80 columns
     pretty_exceptions_enable=False,  # Group says it in a sentence
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Ptychography files with units: Ptychodus products (HDF5) and PtychoPINN datasets (NPZ).",
@@ -96,8 +96,17 @@ def _options(
 
 # --- convert --------------------------------------------------------------------------------------
 
+# After a backspace, lines are kept as they are.
+_EXAMPLES: Final = """\b
+Examples:
+  ptyxr convert Run1084.npz run1084.h5 --object-pixel-size "50 nm" \\
+      --probe-pixel-size "50 nm" --photon-energy "8 keV" \\
+      --position-index sequential
+  ptyxr convert run1084.h5 back.npz
+"""
 
-@app.command()
+
+@app.command(epilog=_EXAMPLES)
 @with_schema_options
 def convert(
     source: Annotated[
@@ -120,20 +129,25 @@ def convert(
     far_field: Annotated[
         bool | None,
         typer.Option(
-            "--far-field/--no-far-field",
-            help="Whether the detector is in the far field.",
-            rich_help_panel=OVERRIDES,
+            "--far-field/--no-far-field", help="Whether the detector is in the far field."
         ),
     ] = None,
     origin: Annotated[
         Origin | None,
         typer.Option(
-            help="What the pixel numbers of the NPZ count from; 'auto' looks at the file, 'world' "
-            "is for writing only: metres divided by the pixel size."
+            metavar="ORIGIN",
+            help="What the pixel numbers of the NPZ count from: 'corner', 'pixel' or 'center'; "
+            "'auto' looks at the file; 'world' is for writing only: metres divided by the pixel "
+            "size.",
         ),
     ] = None,
     measurement: Annotated[
-        Measurement | None, typer.Option(help="What the patterns are, where the file is not clear.")
+        Measurement | None,
+        typer.Option(
+            metavar="KIND",
+            help="What the patterns are, where the file is not clear: 'amplitude', 'counts' or "
+            "'unknown'.",
+        ),
     ] = None,
     object_center: Annotated[
         str | None,
@@ -171,10 +185,6 @@ def convert(
     """Convert between PtychoPINN's NPZ and Ptychodus products.
 
     Quantities are a number with a unit: "50 nm", "8 keV".
-
-        ptyxr convert Run1084.npz run1084.h5 --object-pixel-size "50 nm" --photon-energy "8 keV"
-
-        ptyxr convert run1084.h5 back.npz
     """
     source = one_of("IN", source, given.pop(OLD_INPUT))
     target = one_of("OUT", target, given.pop(OLD_OUTPUT))
@@ -282,7 +292,7 @@ def _say_written(target: Path) -> None:
 # --- info, validate, plot -------------------------------------------------------------------------
 
 
-@app.command()
+@app.command(short_help="Show what a file holds, with units.")
 def info(file: _File, allow_external: _AllowExternal = False) -> None:
     """Show what a file holds: arrays, coordinates with units, and what ptyxr does not know.
 
@@ -351,7 +361,7 @@ def validate(
         raise typer.Exit(2)
 
 
-@app.command()
+@app.command(short_help="Draw object, scan, probe, a pattern and the loss.")
 def plot(
     file: _File,
     output: Annotated[
@@ -391,7 +401,7 @@ def plot(
 # --- demo -----------------------------------------------------------------------------------------
 
 
-@app.command()
+@app.command(short_help="See it work, without data of your own.")
 def demo(
     output_dir: Annotated[Path, typer.Option(help="Folder for the files it makes.")] = Path(
         "ptyxr-demo"
@@ -409,7 +419,7 @@ def demo(
 # --- versions -------------------------------------------------------------------------------------
 
 
-@app.command()
+@app.command(short_help="Print the versions of all there is, for a report.")
 def versions() -> None:
     """Print the versions of ptyxr, Python, HDF5 and packages, for a report of a defect."""
     from ptyxr.versions import show_versions

@@ -22,6 +22,7 @@ from ptyxr.grids import Grid, tidy
 from ptyxr.indexes import GridIndex
 from ptyxr.model import KEPT
 from ptyxr.storage.chunked import is_dask
+from ptyxr.storage.files import need_zarr
 from ptyxr.storage.preferred import grown
 from ptyxr.units import PIXEL
 from ptyxr.variables import PIXEL_NUMBERS, kept_numbers
@@ -161,6 +162,7 @@ def _keep(ds: Dataset, name: str, **encoding: Any) -> None:
 
 def to_zarr(ds: Dataset, store: Any = None, **kwargs: Any) -> Any:
     """Write a dataset into a Zarr store; see the accessor's method of this name."""
+    need_zarr()
     _keep_what_is_there(packed_ds := packed(ds), store, kwargs)
     plain = _in_blocks(packed_ds, kwargs.get("encoding") or {})
     with warnings.catch_warnings():

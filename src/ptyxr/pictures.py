@@ -85,7 +85,8 @@ class DatasetPlots:
         scale_bar : bool, default: False
             Whether each image has a scale bar.
         fig : matplotlib.figure.Figure or SubFigure, optional
-            An empty figure to draw into; without, a new one of pyplot's.
+            An empty figure to draw into, best made with ``layout="constrained"``; without, a new
+            one of pyplot's.
 
         Returns
         -------
@@ -303,7 +304,8 @@ class DatasetPlots:
         ax : matplotlib.axes.Axes, optional
             Where to draw; without, in a new figure of pyplot's.
         **scatter
-            What else ``Axes.scatter`` takes: ``s``, ``alpha``, ``marker`` and others.
+            What else ``Axes.scatter`` takes: ``s``, ``alpha``, ``marker``, ``color`` or ``c`` in
+            place of the order, and others.
 
         Returns
         -------
@@ -380,7 +382,7 @@ class DatasetPlots:
         Parameters
         ----------
         index : int, default: 0
-            The row of the pattern along ``position``. Only this pattern is loaded.
+            The row of the pattern along ``position``; −1 is the last. Only this one is loaded.
         log : bool, default: True
             Whether colours are logarithmic, where there is something positive.
         unit : str or pint.Unit, optional

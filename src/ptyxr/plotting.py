@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from ptyxr._drawing import (
     draw_positions_on,
     label_axes,
     new_axes,
-    pyplot,
+    new_figure,
 )
 from ptyxr._thinning import check_image, contrast, load, load_positions
 from ptyxr.errors import MissingDataError, PtyxrError
@@ -81,12 +81,12 @@ def plot(
 
     # Inches: each row as high as its pictures are when they fill their part of the width, less
     # what labels and colour bars take.
-    width = max(10.0, 2.7 * len(lower))
+    width = max(10.0, 3.1 * len(lower))
     ideal = [(width / len(row) - 1.3) * (aspect if row is upper else 1) + 0.8 for row in rows]
     heights = np.clip(ideal, 2, [5.4 if row is upper else 3.8 for row in rows])
     if fig is None:
         size = (width, heights.sum() + 0.3)
-        fig = cast("Figure", pyplot().figure(figsize=size, layout="constrained"))
+        fig = new_figure(size)
     if name := str(ds.attrs.get("name", "")):
         fig.suptitle(name, parse_math=False)  # a "$" in it is no formula
     grid = fig.add_gridspec(len(rows), 1, height_ratios=heights)
@@ -182,7 +182,8 @@ def plot_probe(
     if quantity == "phase":
         _draw_phase(ax, image, style)
     elif quantity == "complex":
-        draw_complex(ax, image, float(amplitude.max()), style)
+        brightest = np.max(amplitude, where=np.isfinite(amplitude), initial=0)
+        draw_complex(ax, image, float(brightest), style)
     else:
         values = amplitude if quantity == "amplitude" else amplitude**2
         artist = draw_image(ax, image, values, style, cmap=_INTENSITY, vmin=0)
@@ -193,8 +194,9 @@ def plot_probe(
     if coherent > 1 and coherent_mode % coherent:
         title += f" coherent mode {coherent_mode % coherent},"
     if count > 1:
-        powers = (np.abs(modes) ** 2).sum(axis=(-2, -1), dtype=np.float64)
-        title += f" mode {mode % count} ({powers[mode] / powers.sum():.1%})"
+        powers = np.nan_to_num(np.abs(modes) ** 2).sum(axis=(-2, -1), dtype=np.float64)
+        share = f" ({powers[mode] / powers.sum():.1%})" if powers.any() else ""
+        title += f" mode {mode % count}{share}"
     ax.set_title(title.rstrip(",") + ("" if quantity == "intensity" else f"\n{_named(quantity)}"))
     return ax
 
@@ -217,11 +219,11 @@ def plot_positions(
         way_x, way_y = np.array([[x, points.x / fx, gap], [y, points.y / fy, gap]])
         ax.plot(way_x.T.ravel(), way_y.T.ravel(), color="0.6", lw=0.8, zorder=1)
         ax.set_title("Scan positions; nominal in grey")
-    dots = ax.scatter(
-        points.x / fx, points.y / fy, **style.over(s=size, c=points.values, cmap=_ORDER, lw=0)
-    )
-    if style.colorbar:
-        add_colorbar(ax, dots, "scan point")
+    ordered = not style.given.keys() & {"c", "color", "facecolor", "facecolors"}
+    colors = {"c": points.values, "cmap": _ORDER} if ordered else {}
+    dots = ax.scatter(points.x / fx, points.y / fy, **style.over(s=size, lw=0, **colors))
+    if style.colorbar and dots.get_array() is not None:  # of one colour, there is nothing to read
+        add_colorbar(ax, dots, "scan point" if ordered else "")
     ax.set_aspect("equal")
     ax.invert_yaxis()
     if style.scale_bar:
@@ -241,7 +243,8 @@ def plot_loss(
     loss = np.asarray(ds["loss"])
     epoch = np.asarray(ds["epoch"]) if "epoch" in ds.coords else np.arange(loss.size)
     ax.plot(epoch, loss, **style.over(lw=1.8, marker="." if loss.size < 50 else ""))
-    if log or (log is None and loss.size and np.nanmin(loss) > 0):
+    finite = loss[np.isfinite(loss)]
+    if log or (log is None and finite.size and finite.min() > 0):
         ax.set_yscale("log")
     ax.grid(True, which="both", color="0.92", lw=0.6)
     ax.spines[["top", "right"]].set_visible(False)
@@ -276,5 +279,6 @@ def plot_diffraction(
     if style.colorbar:
         kind = str(ds["diffraction"].attrs.get("quantity", "unknown"))
         add_colorbar(ax, artist, "signal" if kind == "unknown" else kind)
-    ax.set_title(f"Diffraction pattern {index}")
+    count = ds["diffraction"].sizes.get("position")
+    ax.set_title("Diffraction pattern" + ("" if count is None else f" {index % count}"))
     return ax

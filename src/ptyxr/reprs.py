@@ -16,13 +16,13 @@ import xarray as xr
 from ptyxr import objects, optics
 from ptyxr._derived import pixel_pitch
 from ptyxr.amounts import number, prefix
-from ptyxr.carried import in_memory
 from ptyxr.coordinates import is_coordinate, magnitude, unit_of
 from ptyxr.errors import PtyxrError, listed, printable
 from ptyxr.model import AXES, SCHEMA
 from ptyxr.storage.urls import shown
 from ptyxr.trimming import series_dims
 from ptyxr.units import METER, PIXEL, convert_scalar
+from ptyxr.variables import in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -37,6 +37,13 @@ def open_series(
     *,
     labels: Any = ...,
     combine: Literal["stack"],
+    join: Join = ...,
+    sort: bool = ...,
+    errors: Literal["raise", "warn", "ignore"] = ...,
+    parallel: bool | int | None = ...,
+    progress: bool | None = ...,
+    chunks: Any = ...,
+    quantify: bool = ...,
     **kwargs: Any,
 ) -> Dataset: ...
 
@@ -48,6 +55,13 @@ def open_series(
     *,
     labels: Any = ...,
     combine: Literal["tree"],
+    join: Join = ...,
+    sort: bool = ...,
+    errors: Literal["raise", "warn", "ignore"] = ...,
+    parallel: bool | int | None = ...,
+    progress: bool | None = ...,
+    chunks: Any = ...,
+    quantify: bool = ...,
     **kwargs: Any,
 ) -> DataTree: ...
 
@@ -58,7 +72,14 @@ def open_series(
     dim: str = ...,
     *,
     labels: Any = ...,
-    combine: Literal["auto"] = ...,
+    combine: Combine = ...,
+    join: Join = ...,
+    sort: bool = ...,
+    errors: Literal["raise", "warn", "ignore"] = ...,
+    parallel: bool | int | None = ...,
+    progress: bool | None = ...,
+    chunks: Any = ...,
+    quantify: bool = ...,
     **kwargs: Any,
 ) -> Dataset | DataTree: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import xarray as xr
@@ -14,8 +14,10 @@ from ptyxr.units import is_quantity
 
 __all__ = ["assert_identical"]
 
+_Both = TypeVar("_Both", bound=xr.Dataset | xr.DataArray)
 
-def assert_identical(a: Any, b: Any) -> None:
+
+def assert_identical(a: _Both, b: _Both) -> None:
     """Assert that two datasets or arrays are identical, units and magnitudes included.
 
     xarray's own ``assert_identical`` takes 1 m and 1000 mm for identical.

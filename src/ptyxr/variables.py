@@ -5,7 +5,10 @@ index by assigning to ``Variable.data``; chunking asks ``Variable._in_memory`` a
 ``Variable.chunk``; copies and indexing go through ``Variable._replace``, which keeps the class;
 arithmetic goes through ``_binary_op``, ``_inplace_binary_op`` and ``_unary_op``, and a Quantity on
 the left asks ``pint.compat.upcast_type_map`` whom to leave it to; ``xr.concat`` asks ``equals``,
-and what merges asks ``broadcast_equals`` after ``set_dims``.
+and what merges asks ``broadcast_equals`` after ``set_dims``. Numbers that are left in their file
+until they are used stand in the slot ``_data``, and are read by whoever asks for it; what asks for
+``shape``, ``dtype`` or ``attrs`` only, or makes a shallow copy by ``_copy``, reads nothing; and
+``load`` loads what stands in the encoding too.
 """
 
 from __future__ import annotations
@@ -47,6 +50,7 @@ __all__ = [
     "PIXEL_NUMBERS",
     "AxisVariable",
     "UnitVariable",
+    "in_memory",
     "kept_numbers",
     "read_only",
     "same_numbers",
@@ -150,6 +154,15 @@ class Unread:
 
 def _has_unit(data: Any) -> bool:
     return isinstance(data, Unread) or is_quantity(data)
+
+
+def in_memory(variable: Variable) -> bool:
+    """Tell whether the numbers of a variable are at hand: nothing is read or computed for them."""
+    data = _DATA.__get__(variable)
+    if is_quantity(data):
+        return isinstance(data.magnitude, np.ndarray)
+    # What is unread passes for being in memory, or xarray would wrap it.
+    return not isinstance(data, Unread) and variable._in_memory  # noqa: SLF001
 
 
 @cache

@@ -13,7 +13,7 @@ from ptyxr.errors import FormatError, listed
 from ptyxr.formats.assembly import DECODERS
 from ptyxr.formats.ptychodus_diffraction import pair_patterns
 from ptyxr.model import KEPT
-from ptyxr.storage.files import check_source, first_bytes, is_path, source_name
+from ptyxr.storage.files import check_source, first_bytes, is_path, need_zarr, source_name
 from ptyxr.storage.hdf5 import HDF5File, is_hdf5
 from ptyxr.storage.npz import NpzFile, is_zip
 from ptyxr.storage.recognise import Kind, forbidden, missing, recognise
@@ -227,6 +227,7 @@ def _stored(source: Any, *, quantify: bool = True, **kwargs: Any) -> Dataset | N
     """Return the dataset of a Zarr store that ``to_zarr`` wrote; of anything else None."""
     if not (is_path(source) and _is_zarr(source_name(source))):
         return None
+    need_zarr()
     ds = xr.open_dataset(source, engine="zarr", **kwargs)
     if KEPT not in ds.attrs:
         ds.close()

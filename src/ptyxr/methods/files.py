@@ -80,6 +80,20 @@ class FileMethods(Methods):
         **metadata: object,
     ) -> Delayed: ...
 
+    @overload
+    def to_product(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        mode: Literal["w", "x"] = "w",
+        encoding: Mapping[str, Mapping[str, Any]] | None = None,
+        include_diffraction: bool = True,
+        object_center: tuple[QuantityLike | float, QuantityLike | float] | None = None,
+        position_index: Literal["sequential"] | Sequence[int] | np.ndarray | None = None,
+        compute: bool,
+        **metadata: object,
+    ) -> Path | Delayed: ...
+
     def to_product(
         self,
         path: str | os.PathLike[str],
@@ -296,6 +310,8 @@ class FileMethods(Methods):
 
         Raises
         ------
+        MissingDependencyError
+            If zarr is not installed.
         UnitError
             If a coordinate of the data model has lost its unit, or has one that ptyxr refuses.
 

@@ -6,9 +6,10 @@ import contextlib
 import os
 import re
 import stat
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
-from ptyxr.errors import FormatError
+from ptyxr.errors import FormatError, MissingDependencyError
 from ptyxr.storage.urls import is_url, shown
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "is_path",
     "is_same",
     "kept_position",
+    "need_zarr",
     "regular_status",
     "signature",
     "source_name",
@@ -156,3 +158,11 @@ def first_bytes(source: Any, count: int = 8) -> bytes:
             source.seek(position)
     except (OSError, ValueError, AttributeError, TypeError):
         return b""
+
+
+def need_zarr() -> None:
+    """Refuse to go on without zarr, and say what to install."""
+    if find_spec("zarr") is None:
+        raise MissingDependencyError(
+            "Zarr stores need zarr, which is not installed", remedy="pip install zarr"
+        )

@@ -30,6 +30,8 @@ _VIBRATION = 0.012  # of the beam while a pattern is taken, rms, in units of the
 _DRIFT = (0.03, -0.015)  # of the beam on its window in the course of the scan, x and y, likewise
 _LAYER_SPACING = 300e-6  # metres: a wafer with structures on both faces
 _BATCH = 64
+_PLACES = 11  # of a beam that vibrates: as many modes it has
+_STEEPEST = 85  # degrees: 11 times as thick
 
 
 def simulate_product(
@@ -57,17 +59,17 @@ def simulate_product(
     seed : int
         Seed of the random numbers.
     incoherent_modes : int
-        Modes of a beam that vibrates sideways while a pattern is taken (partial coherence):
-        Thibault and Menzel, Nature 494, 68 (2013).
+        Modes of a beam that vibrates sideways while a pattern is taken (partial coherence), at most
+        11: Thibault and Menzel, Nature 494, 68 (2013).
     coherent_modes : int
         Modes of a beam that drifts over its window in the course of the scan, and their weights at
-        each scan point (orthogonal probe relaxation): Odstrcil et al., Opt. Express 24, 8360
-        (2016).
+        each scan point (orthogonal probe relaxation), at most as many as scan points: Odstrcil et
+        al., Opt. Express 24, 8360 (2016).
     layers : int
         Layers of the object, 300 um apart: the chart, and behind it grains of gold.
     angle : Quantity or str, optional
         How far the sample is turned about the vertical, as ``tomography_angle``: narrower by the
-        cosine, and thicker by its inverse.
+        cosine, and thicker by its inverse; less than 85 degrees to either side.
 
     Returns
     -------
@@ -80,7 +82,8 @@ def simulate_product(
     Raises
     ------
     ValueError
-        As `simulate_scan`, and if there is less than one mode or layer.
+        As `simulate_scan`, and if there are less or more modes or layers than can be simulated, or
+        the sample is seen from its edge.
     UnitError
         If the angle is none.
 
@@ -90,16 +93,24 @@ def simulate_product(
     >>> ds.probe.shape, str(ds.position_x.pint.units)
     ((1, 2, 32, 32), 'meter')
     """
-    for name, number in (
-        ("incoherent_modes", incoherent_modes),
-        ("coherent_modes", coherent_modes),
-        ("layers", layers),
+    for name, number, most in (
+        ("incoherent_modes", incoherent_modes, _PLACES),
+        ("coherent_modes", coherent_modes, max(1, positions)),
+        ("layers", layers, math.inf),
     ):
-        if number < 1:
+        if not 1 <= number <= most:
+            expected = f"1 to {most}" if most < math.inf else "1 or more"
             raise PtyxrError(
-                "a simulated scan has at least one", key=name, found=number, expected="1 or more"
+                "so many cannot be simulated", key=name, found=number, expected=expected
             )
     degrees = None if angle is None else parse(angle, "degree", "angle")
+    if degrees is not None and not abs(degrees) < _STEEPEST:
+        raise PtyxrError(
+            "a flat sample is not seen from its edge",
+            key="angle",
+            found=f"{degrees:g} degree",
+            expected=f"between -{_STEEPEST} and {_STEEPEST} degree",
+        )
     scan = simulate_scan(positions=positions, probe_size=probe_size, photons=photons, seed=seed)
     rng = np.random.default_rng([seed, 1])  # not the one that the scan was made with
     chart = scan.objectGuess if degrees is None else _turned(scan.objectGuess, degrees)
@@ -185,7 +196,7 @@ def _shifted(beam: Any, x: Any, y: Any) -> Any:
 
 def _vibration(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return places of a beam that vibrates, in pixels, and how much of the time it is there."""
-    at = np.linspace(-2.5, 2.5, 11)
+    at = np.linspace(-2.5, 2.5, _PLACES)
     share = np.exp(-(at**2) / 2)
     return at * _VIBRATION * size, share / share.sum()
 
@@ -211,8 +222,11 @@ def _drifting(beam: Any, drift: Any, count: int) -> tuple[Any, NDArray[np.float6
     """
     waves = _shifted(beam, *drift.T).reshape(len(drift), -1)
     real = np.concatenate([waves.real, waves.imag], axis=1)
-    left, power, modes = np.linalg.svd(real, full_matrices=False)
-    weights, modes = left[:, :count] * power[:count], modes[:count]
+    # The singular vectors, by eigenvectors of what is N x N: fewer points than pixels.
+    squares, left = np.linalg.eigh(real.astype(np.float64) @ real.T)
+    power = np.sqrt(np.maximum(squares[::-1][:count], np.finfo(np.float32).tiny))
+    left = left[:, ::-1][:, :count]
+    weights, modes = left * power, (left.T @ real) / power[:, None]
     # The first mode is as bright as the beam, so that its weights are about 1.
     scale = np.linalg.norm(beam) * np.where(weights.mean(axis=0) < 0, -1, 1)
     modes = scale[:, None] * modes
