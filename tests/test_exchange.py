@@ -293,6 +293,7 @@ def test_either_engine_reads_complex_netcdf_of_the_other(ds, tmp_path, engine):
 
 
 @pytest.mark.filterwarnings("ignore:You are writing invalid netcdf features")
+@pytest.mark.filterwarnings("ignore:The following exception was caught and quashed")  # kerchunk
 def test_the_page_does_what_it_says(product, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copyfile(product, "product.h5")
