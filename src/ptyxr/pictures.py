@@ -111,8 +111,8 @@ class DatasetPlots:
 
     def object(
         self,
-        *,
         quantity: Literal["amplitude", "phase", "complex"] = "amplitude",
+        *,
         layer: int = 0,
         positions: bool = True,
         unit: str | Unit | None = None,
