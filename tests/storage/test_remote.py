@@ -338,7 +338,7 @@ def test_many_threads_read_at_once(server, name, place):
 @pytest.mark.slow
 def test_garbage_of_h5py_does_not_block_reading(large, product):
     code = """
-import asyncio, gc, io, sys
+import asyncio, gc, io, os, sys
 import h5py, ptyxr
 from fsspec.asyn import get_loop
 from ptyxr.storage import remote
@@ -368,7 +368,8 @@ for i in range(4):
     kept.append(litter())
     ds.diffraction[i].load()
     assert gc.isenabled()
-print("done")
+print("done", flush=True)
+os._exit(0)  # the other thread goes on, and Python does not always survive that when it ends
 """
     arguments = [f"{large.url}/chunks.h5", str(product)]
     done = subprocess.run(
