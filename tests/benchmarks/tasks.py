@@ -52,7 +52,7 @@ def convert_ptyxr(source: str, target: str) -> dict[str, float]:
         with ptyxr.open_dataset(source, **SIZES) as ds:
             ds.ptyxr.to_product(target, photon_energy="8 keV")
 
-    return _measured(convert, synced=Path(target)) if _touch(target) else {}
+    return _measured(convert, synced=Path(target)) if _touch(target, source) else {}
 
 
 def convert_loop(source: str, target: str) -> dict[str, float]:
@@ -72,7 +72,7 @@ def convert_loop(source: str, target: str) -> dict[str, float]:
                     block = np.frombuffer(member.read(count * frame), dtype)
                     made[start : start + count] = block.reshape(count, *shape[1:])
 
-    return _measured(copy, synced=Path(target)) if _touch(target) else {}
+    return _measured(copy, synced=Path(target)) if _touch(target, source) else {}
 
 
 def convert_load(source: str, target: str) -> dict[str, float]:
@@ -82,7 +82,7 @@ def convert_load(source: str, target: str) -> dict[str, float]:
         with np.load(source) as members, h5py.File(target, "w") as file:
             file["diffraction"] = members["diff3d"]
 
-    return _measured(copy, synced=Path(target)) if _touch(target) else {}
+    return _measured(copy, synced=Path(target)) if _touch(target, source) else {}
 
 
 def write_h5py(source: str, target: str) -> dict[str, float]:
@@ -94,14 +94,21 @@ def write_h5py(source: str, target: str) -> dict[str, float]:
         with h5py.File(target, "w") as file:
             file["diffraction"] = patterns
 
-    return _measured(write, synced=Path(target)) if _touch(target) else {}
+    return _measured(write, synced=Path(target)) if _touch(target, source) else {}
 
 
-def _touch(target: str) -> bool:
-    """Make the file, so that it can be waited for; what is left of an earlier one goes away."""
+def _touch(target: str, source: str) -> bool:
+    """Make the file, so that it can be waited for; what is left of an earlier one goes away.
+
+    The source is read once: some systems take files that were not asked for of late from the cache.
+    """
     Path(target).unlink(missing_ok=True)
     Path(target).touch()
     os.sync()
+    with Path(source).open("rb", buffering=0) as file:
+        block = bytearray(_BLOCK)
+        while file.readinto(block):
+            pass
     return True
 
 
