@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from ptyxr._drawing import (
     new_axes,
     new_figure,
 )
-from ptyxr._thinning import check_image, check_row, contrast, load, load_positions
+from ptyxr._thinning import check_row, contrast, load, load_positions
 from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError
 
 if TYPE_CHECKING:
@@ -62,15 +62,16 @@ def plot(
     aspect = 1.0
     style = Style(scale_bar=scale_bar)
     if "object" in ds:
-        picture = partial(plot_object, ds, layer=layer, positions=positions, style=style)
-        upper += [picture, partial(picture, quantity="phase")]
-        check_image(ds, "object", ("object_y", "object_x"))
+        scanned = _load_object(ds, layer, positions=positions)
+        kinds: tuple[Literal["amplitude", "phase"], ...] = ("amplitude", "phase")
+        upper += [partial(_draw_object, scanned, kind, style=style) for kind in kinds]
         aspect = ds["object"].sizes["object_y"] / ds["object"].sizes["object_x"]
     elif load_positions(ds, "position") is not None:
         upper.append(partial(plot_positions, ds, style=style))
     if "probe" in ds:
-        modes = range(min(ds["probe"].sizes.get("incoherent_mode", 1), _MAX_MODES))
-        lower += [partial(plot_probe, ds, mode=mode, style=style) for mode in modes]
+        probe = _load_probe(ds, 0)
+        modes = range(min(len(probe.image.values), _MAX_MODES))
+        lower += [partial(_draw_probe, probe, "intensity", mode, style=style) for mode in modes]
     if "diffraction" in ds and ds["diffraction"].size:
         lower.append(partial(plot_diffraction, ds, style=style))
     if "loss" in ds and ds["loss"].size:
@@ -127,21 +128,44 @@ def plot_object(
     """Draw a layer of the object, and the scan on it; see `ptyxr.pictures.DatasetPlots`."""
     _check_quantity(quantity, ("amplitude", "phase", "complex"))
     ax = new_axes(ax)
+    return _draw_object(_load_object(ds, layer, positions=positions), quantity, style=style, ax=ax)
+
+
+class _Object(NamedTuple):
+    """A layer of the object, the scan on it, and what the layer is called if there are more."""
+
+    image: Placed
+    points: Placed | None
+    number: str
+
+
+def _load_object(ds: xr.Dataset, layer: int, *, positions: bool) -> _Object:
     image = load(ds, "object", "object", object_layer=layer)
     layers = ds["object"].sizes.get("object_layer", 1)
-    points = load_positions(ds, "position") if positions else None
-    amplitude = np.abs(image.values)
-    low, high = contrast(image, amplitude, points)
-    if quantity == "amplitude":
-        artist = draw_image(ax, image, amplitude, style, cmap=_AMPLITUDE, vmin=low, vmax=high)
-        if style.colorbar:
-            add_colorbar(ax, artist, "amplitude", beyond=amplitude)
-    elif quantity == "phase":
+    number = f", layer {layer % layers} of {layers}" if layers > 1 else ""
+    return _Object(image, load_positions(ds, "position") if positions else None, number)
+
+
+def _draw_object(
+    loaded: _Object,
+    quantity: Literal["amplitude", "phase", "complex"],
+    *,
+    style: Style,
+    ax: Axes,
+) -> Axes:
+    image, points, number = loaded
+    if quantity == "phase":
         _draw_phase(ax, image, style)
     else:
-        draw_complex(ax, image, high, style)
+        amplitude = np.abs(image.values)
+        low, high = contrast(image, amplitude, points)
+        if quantity == "complex":
+            draw_complex(ax, image, high, style)
+        else:
+            artist = draw_image(ax, image, amplitude, style, cmap=_AMPLITUDE, vmin=low, vmax=high)
+            if style.colorbar:
+                add_colorbar(ax, artist, "amplitude", beyond=amplitude)
     note = "" if points is None else draw_positions_on(ax, image, points, style.unit)
-    number = f", layer {layer % layers} of {layers}" if layers > 1 else ""
     ax.set_title(f"Object {_named(quantity)}{number}" + (f"\n{note}" if note else ""))
     return ax
 
@@ -176,8 +200,33 @@ def plot_probe(
     """Draw an incoherent mode of the probe; see `ptyxr.pictures.DatasetPlots`."""
     _check_quantity(quantity, ("intensity", "amplitude", "phase", "complex"))
     ax = new_axes(ax)
+    return _draw_probe(_load_probe(ds, coherent_mode), quantity, mode, style=style, ax=ax)
+
+
+class _Probe(NamedTuple):
+    """The incoherent modes of the probe, (P, H, W), and what they are called."""
+
+    image: Placed
+    name: str
+
+
+def _load_probe(ds: xr.Dataset, coherent_mode: int) -> _Probe:
     image = load(ds, "probe", "probe", coherent_mode=coherent_mode)
-    modes = image.values.reshape(-1, *image.values.shape[-2:])
+    image = image._replace(values=image.values.reshape(-1, *image.values.shape[-2:]))
+    number = coherent_mode % ds["probe"].sizes.get("coherent_mode", 1)
+    return _Probe(image, f"Probe coherent mode {number}," if number else "Probe")
+
+
+def _draw_probe(
+    loaded: _Probe,
+    quantity: Literal["intensity", "amplitude", "phase", "complex"],
+    mode: int,
+    *,
+    style: Style,
+    ax: Axes,
+) -> Axes:
+    image, title = loaded
+    modes = image.values
     count = len(modes)
     check_row("probe", "incoherent_mode", mode, count)
     image = image._replace(values=modes[mode])
@@ -192,10 +241,6 @@ def plot_probe(
         artist = draw_image(ax, image, values, style, cmap=_INTENSITY, vmin=0)
         if style.colorbar:
             add_colorbar(ax, artist, quantity, beyond=values)
-    coherent = ds["probe"].sizes.get("coherent_mode", 1)
-    title = "Probe"
-    if coherent > 1 and coherent_mode % coherent:
-        title += f" coherent mode {coherent_mode % coherent},"
     if count > 1:
         powers = np.nansum(np.abs(modes).astype(np.float64) ** 2, axis=(-2, -1))
         title += f" mode {mode % count}"

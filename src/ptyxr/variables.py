@@ -551,10 +551,12 @@ def unit_variable(
 ) -> Variable:
     """Return a coordinate: a Quantity, or plain numbers with a ``units`` attribute.
 
-    A stored array is left in its file until it is used, and becomes a Quantity in any case.
+    A stored array that becomes a Quantity is left in its file until it is used.
     """
     if isinstance(values, StoredArray):
-        return kind(dims, Unread(values, unit), attrs, encoding, fastpath=True)
+        if quantified:
+            return kind(dims, Unread(values, unit), attrs, encoding, fastpath=True)
+        values = values.read().astype(float, copy=False)
     if quantified:
         return kind(dims, quantity(values, unit), attrs, encoding)
     return Variable(dims, values, {**(attrs or {}), "units": unit}, encoding)

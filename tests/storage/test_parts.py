@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from counted import Counted
 from ptyxr.errors import ChangedFileError, InvalidDataError
 from ptyxr.storage import flat, hdf5_chunks
 from ptyxr.storage.arrays import lazy, outer
@@ -61,20 +62,8 @@ def test_parts_of_an_hdf5_array(monkeypatch, tmp_path, chunks):
             np.testing.assert_array_equal(found, outer(values, key), strict=True)
 
 
-class Counted(io.BytesIO):
-    """A file that counts what is read of it."""
-
-    count = 0
-
-    def readinto(self, buffer):
-        read = super().readinto(buffer)
-        self.count += read
-        return read
-
-    def read(self, size=-1):
-        data = super().read(size)
-        self.count += len(data)
-        return data
+class CountedBytes(Counted, io.BytesIO):
+    """A file in memory."""
 
 
 def test_of_one_frame_little_more_than_the_frame_is_read():
@@ -85,7 +74,7 @@ def test_of_one_frame_little_more_than_the_frame_is_read():
     ):
         file = io.BytesIO()
         np.savez(file, diff3d=array)
-        counted = Counted(file.getvalue())
+        counted = CountedBytes(file.getvalue())
         stored = NpzFile(counted).arrays["diff3d"]
         counted.count = 0
         values = xr.Variable(("a", "b", "c"), lazy(stored))[key].to_numpy()

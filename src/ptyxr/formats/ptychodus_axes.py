@@ -93,14 +93,9 @@ def decode_positions(product: Assembly, group: StoredGroup, raw: StoredGroup | N
             encoding = {PIXEL_NUMBERS: numbers, PIXEL_ORIGIN: raw_origin(raw)}
         if found is not None:
             # The nominal ones are looked at now and then, and are as many again.
-            product.coordinate(
-                name,
-                found[0],
-                found[1]
-                if product.quantify and name.startswith("nominal")
-                else found[1].read().astype(float, copy=False),
-                encoding=encoding,
-            )
+            late = name.startswith("nominal")
+            values = found[1] if late else found[1].read().astype(float, copy=False)
+            product.coordinate(name, found[0], values, encoding=encoding)
         elif array is not None and name.startswith("nominal"):
             nominal = _nominal(group, raw, name, array.read())
             if nominal is not None:
