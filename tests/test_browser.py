@@ -23,6 +23,7 @@ CELLS = (
     "ds.ptyxr",
     "ds.object.ptyxr",
     "ds.ptyxr.plot.object(scale_bar=True);",
+    "%load_ext ptyxr\nds",
 )
 
 
@@ -126,8 +127,8 @@ def test_a_notebook_as_it_is_seen(page, product):
     assert shown.size["width"] <= 1000
 
     # What xarray shows of the dataset: units beside the coordinates, where dimensions leave room.
-    whole, part = page.find_elements(by, ".xr-wrap")
-    for dataset, room in ((whole, 0), (part, 150)):
+    whole, part, loaded = page.find_elements(by, ".xr-wrap")
+    for dataset, room in ((whole, 0), (part, 150), (loaded, 150)):
         rows = {
             row.find_element(by, ".xr-var-name").text: row.find_element(by, ".xr-var-preview")
             for row in dataset.find_elements(by, ".xr-var-item")
@@ -141,6 +142,25 @@ def test_a_notebook_as_it_is_seen(page, product):
         ):
             assert re.match(text, rows[name].text)
             assert rows[name].size["width"] > room
+
+    # After %load_ext, lengths and energies stand above it, names and numbers of coordinates are
+    # whole, and nothing is wider than the page.
+    (above,) = page.find_elements(by, ".ptyxr-facts")
+    assert above.location["y"] + above.size["height"] <= loaded.location["y"]
+    for name in ("Photon energy", "Wavelength", "Field of view", "Object pixel"):
+        (one,) = [
+            fact for fact in above.find_elements(by, ".ptyxr-facts > span") if name in fact.text
+        ]
+        assert dict(zip(names, values, strict=True))[name] in one.text
+        assert abs(luminance(page, one, "color") - background) > 0.5
+    room = "return [arguments[0].scrollWidth, arguments[0].clientWidth]"
+    cells = loaded.find_elements(by, ".xr-var-item > :is(.xr-var-name, .xr-var-preview)")
+    for cell in filter(lambda cell: cell.is_displayed(), cells):
+        wanted, given = page.execute_script(room, cell)
+        assert wanted <= given, cell.text
+    outputs = page.find_elements(by, ".jp-OutputArea-output.jp-RenderedHTML")
+    wanted, given = page.execute_script(room, outputs[-1])
+    assert wanted <= given
 
     # Its sections open.
     (section,) = [

@@ -275,3 +275,62 @@ def test_xarray_reads_nothing_to_show_it(product):
         opened._repr_html_()
         repr(opened)
         assert not any(v._in_memory for v in opened.data_vars.variables.values())
+
+
+# In a notebook that has loaded the extension
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """Give an IPython shell that keeps nothing on the disk."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    made = InteractiveShell(config=Config(HistoryManager={"enabled": False}))
+    yield made
+    InteractiveShell.clear_instance()
+
+
+def html_in(shell, obj):
+    data, _ = shell.display_formatter.format(obj)
+    return data["text/html"]
+
+
+def test_the_extension_shows_lengths_and_energies_above_what_xarray_shows(shell, ds):
+    plain = html_in(shell, ds)
+    assert "Wavelength" not in plain
+    assert shell.extension_manager.load_extension("ptyxr") is None
+    shown = html_in(shell, ds)
+    text = re.sub("<[^>]+>", " ", shown)
+    known = facts(ds)
+    for name in ("Photon energy", "Wavelength", "Field of view", "Object pixel", "Probe pixel"):
+        assert re.search(rf"{name}\s+{re.escape(known[name])}", text)
+    assert text.index("Wavelength") < text.index("xarray.Dataset")
+    assert "Field of view" in html_in(shell, ds.object)
+    assert shell.extension_manager.unload_extension("ptyxr") is None
+    assert "Wavelength" not in html_in(shell, ds)
+
+
+def test_the_extension_leaves_other_datasets_alone(shell, ds):
+    others = [
+        xr.Dataset({"a": ("x", [1, 2])}),
+        xr.DataArray([1.0, 2.0], dims="x", name="a"),
+        ds.ptyxr.wavelength,  # a single number
+    ]
+    # Their parts are numbered anew each time.
+    numbers = r"[0-9a-f]{8}-[0-9a-f-]{27}"
+    plain = [re.sub(numbers, "", html_in(shell, other)) for other in others]
+    shell.extension_manager.load_extension("ptyxr")
+    assert [re.sub(numbers, "", html_in(shell, other)) for other in others] == plain
+    with xr.set_options(display_style="text"):
+        assert html_in(shell, ds).startswith("<pre>")
+
+
+def test_the_extension_reads_nothing_and_escapes_what_comes_from_a_file(shell, ds):
+    shell.extension_manager.load_extension("ptyxr")
+    assert "50 nm" in html_in(shell, unreadable(ds))
+    energy = ds.photon_energy.variable.copy(data=Q(np.array("<b>"), "eV"))
+    above, _ = html_in(shell, ds.assign_coords(photon_energy=energy)).split("<svg", maxsplit=1)
+    assert "&lt;b&gt;" in above
+    assert "<b>" not in above

@@ -53,6 +53,9 @@ _WHERE = {
     "testing": "ptyxr.testing",
     "tutorial": "ptyxr.tutorial",
     "validate_file": "ptyxr.validation",
+    # What ``%load_ext ptyxr`` looks for, and nobody types.
+    "load_ipython_extension": "ptyxr.notebook",
+    "unload_ipython_extension": "ptyxr.notebook",
 }
 
 
