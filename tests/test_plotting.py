@@ -650,15 +650,39 @@ def test_what_is_no_image_says_so(product):
         ds.ptyxr.plot.diffraction(3000)
 
 
-def test_a_notebook_shows_an_overview_once(ds, capsys):
-    """At the end of a cell pyplot shows its figures; what the cell ends with is shown as well."""
+def test_a_notebook_shows_an_overview_once(product, tmp_path):
+    """What ends a cell is shown, and then all figures that pyplot has."""
+    import nbformat
+    from nbconvert.preprocessors import ExecutePreprocessor
+
+    shutil.copyfile(product, tmp_path / "product.h5")
+    once = (
+        "ds.ptyxr.plot()",
+        "ds.ptyxr.plot();",
+        "fig = ds.ptyxr.plot()",
+        "display(ds.ptyxr.plot())",
+        "ds.ptyxr.plot.object();",
+    )
+    cells = (
+        "%matplotlib inline\nimport ptyxr\nds = ptyxr.open_dataset('product.h5')",
+        *once,
+        "fig",
+    )
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    ExecutePreprocessor(timeout=120).preprocess(book, {"metadata": {"path": str(tmp_path)}})
+    shown = {
+        cell.source: sum("image/png" in output.get("data", {}) for output in cell.outputs)
+        for cell in book.cells[1:]
+    }
+    assert shown == dict.fromkeys((*once, "fig"), 1)
+
+
+def test_other_backends_show_an_overview_as_they_do(ds):
     formatter = pytest.importorskip("IPython.core.formatters").DisplayFormatter()
     figure = ds.ptyxr.plot()
-    assert formatter.format(figure) == ({}, {})
-    assert not capsys.readouterr().out
-    plt.close(figure)
-    formatter.format(figure)
-    assert "Image" in capsys.readouterr().out
+    shown, _ = formatter.format(figure)
+    assert "text/plain" in shown
+    assert plt.fignum_exists(figure.number)
 
 
 # --- odd data and wrong arguments -----------------------------------------------------------------

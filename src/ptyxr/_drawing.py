@@ -107,23 +107,28 @@ def new_axes(ax: Axes | None) -> Axes:
 
 
 def new_figure(size: tuple[float, float]) -> Figure:
-    """Return a figure of pyplot's, which a notebook shows once where it ends a cell.
+    """Return a figure of pyplot's, which a notebook shows once, also where it ends a cell.
 
-    Pyplot shows its figures at the end of the cell anyway.
+    What ends a cell is shown, and then all that pyplot has open.
     """
     fig: Any = pyplot().figure(figsize=size, layout="constrained")
-    fig._ipython_display_ = partial(_show_again, fig)
+    fig._ipython_display_ = partial(_show_once, fig)
     return cast("Figure", fig)
 
 
-def _show_again(fig: Figure) -> None:
-    """Show a figure, unless pyplot is about to."""
-    if pyplot().fignum_exists(fig.number):
-        return
-    from IPython.core.pylabtools import print_figure
-    from IPython.display import Image, display
+def _show_once(fig: Any) -> None:
+    """Show a figure as IPython does, and take it from what pyplot is about to show.
 
-    display(Image(print_figure(fig)))
+    It is called by whoever comes first, and only once. Backends whose figures stay open in the page
+    show them as they do.
+    """
+    del fig._ipython_display_
+    if "inline" not in pyplot().get_backend():
+        raise NotImplementedError  # by which IPython knows that there are other ways
+    from IPython.display import display
+
+    display(fig)
+    pyplot().close(fig)
 
 
 def pyplot() -> Any:
