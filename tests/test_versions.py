@@ -79,11 +79,14 @@ def test_the_pages_name_the_lowest_versions():
 
 
 def test_the_conda_recipe_asks_for_what_the_project_asks_for():
-    recipe = yaml.safe_load((ROOT / "recipe/recipe.yaml").read_text(encoding="utf-8"))
+    recipe, variants = (
+        yaml.safe_load((ROOT / f"recipe/{name}.yaml").read_text(encoding="utf-8"))
+        for name in ("recipe", "variants")
+    )
     said = {part: dict(one.split(" >=") for one in recipe["requirements"][part] if " >=" in one)
             for part in ("host", "run", "run_constraints")}  # fmt: skip
     python = PROJECT["requires-python"].removeprefix(">=")
-    assert recipe["context"]["python_min"] == python
+    assert variants["python_min"] == [python]
     assert said["run"].pop("python") == "${{ python_min }}"
     assert said["run"] == NEEDED
     conda = {"dask": "dask-core", "matplotlib": "matplotlib-base"}  # without what they bring along
@@ -95,6 +98,8 @@ def test_the_conda_recipe_asks_for_what_the_project_asks_for():
     ]
     assert recipe["about"]["license"] == PROJECT["license"]
     assert recipe["about"]["summary"] == PROJECT["description"]
+    # There is no address yet; once there is, both have it.
+    assert recipe["about"].get("homepage") == PROJECT.get("urls", {}).get("Homepage")
 
 
 def test_the_workflows_run_on_the_supported_versions():
