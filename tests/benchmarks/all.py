@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SCRIPTS = (
-    "opening", "large", "many", "growth", "scaling", "compression", "converting", "faults",
+    "opening", "large", "many", "growth", "scaling", "filters", "converting", "faults",
     "hostile", "handles",
 )  # fmt: skip
 

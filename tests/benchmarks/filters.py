@@ -1,7 +1,7 @@
 """What HDF5's filters make of diffraction patterns; writes its part of the docs.
 
-    python tests/benchmarks/compression.py            # prints the tables
-    python tests/benchmarks/compression.py --write    # and puts them into docs/benchmarks.md
+    python tests/benchmarks/filters.py            # prints the tables
+    python tests/benchmarks/filters.py --write    # and puts them into docs/benchmarks.md
 
 The patterns are those of the simulated scan: photon counts, and their roots as PtychoPINN keeps
 them. Chunks are whole patterns, about 1 MB of them. Filters that a plain HDF5 does not have are
