@@ -67,7 +67,7 @@ def patterns(positions: int) -> Iterator[tuple[str, np.ndarray]]:
 
 def run(repeat: int, *, positions: int = 1000) -> str:
     """Measure, and return the table as Markdown."""
-    lines = [machine("compression")]
+    lines = [machine("filters")]
     for what, values in patterns(positions):
         lines += ["", *one_table(what, values, repeat)]
     return "\n".join(lines)
@@ -119,4 +119,4 @@ def one_table(what: str, values: np.ndarray, repeat: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    main("compression", __doc__, run, repeat=3, quick=lambda repeat: run(repeat, positions=200))
+    main("filters", __doc__, run, repeat=3, quick=lambda repeat: run(repeat, positions=200))
