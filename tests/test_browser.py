@@ -5,11 +5,10 @@ Where there is no Chromium the tests are skipped, except on Linux where ``CI`` i
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import sys
 
+import check_pages
 import pytest
 
 import ptyxr
@@ -27,40 +26,14 @@ CELLS = (
 )
 
 
-def program(*names):
-    """Return where a program is, or skip the test."""
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        message = f"there is no {names[0]}"
-        if sys.platform == "linux" and os.environ.get("CI", "").lower() == "true":
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
-    return found
-
-
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = program("chromium", "chromium-browser", "google-chrome")
-    service = webdriver.ChromeService(program("chromedriver"))
-    for option in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--disable-dev-shm-usage",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--window-size=1000,1600",
-        f"--user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options, service)
+    driver = check_pages.chromium(tmp_path_factory.mktemp("browser"), 1000, 1600)
+    if driver is None:
+        message = "there is no Chromium with its driver"
+        if check_pages.is_required():
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
     yield driver
     driver.quit()
 
@@ -87,7 +60,7 @@ def page(request, notebook, browser, tmp_path):
     html, _ = HTMLExporter(theme=request.param).from_notebook_node(notebook)
     path = tmp_path / f"{request.param}.html"
     path.write_text(html, encoding="utf-8")
-    browser.get_log("browser")  # of the page before
+    check_pages.failures(browser)  # of the page before
     browser.get(path.as_uri())
     return browser
 
@@ -177,9 +150,42 @@ def test_a_notebook_as_it_is_seen(page, product):
     # The picture, and nothing that went wrong; scripts from elsewhere may be out of reach.
     (picture,) = page.find_elements(by, "img")
     assert picture.size["width"] > 300
-    errors = [
-        entry
-        for entry in page.get_log("browser")
-        if entry["level"] == "SEVERE" and entry["source"] != "network"
-    ]
-    assert not errors
+    assert not check_pages.failures(page)
+
+
+# The script that looks at the pages of the documentation
+
+PAGE = """<!doctype html><title>page</title><body style="color: #000; background: #fff">{}</body>"""
+CELL = '<div class="cell"><div class="cell_input">{}</div><div class="cell_output">{}</div></div>'
+CUT = "<p class='xr-var-preview' style='overflow: hidden; width: {}'>[m] 1.5e-08</p>"
+PICTURE = "<img src='data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA='>"
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (CELL.format("ds.ptyxr.plot();", PICTURE), None),
+        (CELL.format("ds.ptyxr.plot();", "text"), r"nothing is shown of: .*plot\(\);"),
+        (CELL.format("1/0", "<p class='traceback'>no</p>"), "an error is shown of: 1/0"),
+        ("<img src='none.png'>", "no picture: .*none.png"),
+        ("<div style='width: 1200px'>wide</div>", "the page is .* px wider than the window"),
+        ("<script>throw new Error('lost')</script>", "lost"),
+        ("<span class='xr-var-name'>object_x</span>", None),
+        ("<b class='xr-var-name' style='color: #eee'>pale</b>", "cannot be read: pale"),
+        ("<p class='ptyxr-facts'><span style='color: oklch(0.95 0 0)'>8 keV</span></p>", "8 keV"),
+        (
+            CUT := "<p class='xr-var-preview' style='overflow: hidden; width: {}'>[m] 1.5e-08</p>",
+            None,
+        ),
+        (CUT.format("1em"), r"the unit is cut off: \[m\]"),
+    ],
+)
+def test_what_is_wrong_with_a_page_is_found(browser, tmp_path, body, problem):
+    path = tmp_path / "page.html"
+    path.write_text(PAGE.format(body), encoding="utf-8")
+    found = check_pages.look(browser, path)
+    if problem is None:
+        assert found == []
+    else:
+        assert len(found) == 1
+        assert re.search(problem, found[0])
