@@ -1,8 +1,5 @@
 import json
-import re
-import shutil
 import sys
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -290,21 +287,6 @@ def test_either_engine_reads_complex_netcdf_of_the_other(ds, tmp_path, engine):
         np.testing.assert_array_equal(
             again.ptyxr.to_rawdata().xcoords, ds.ptyxr.to_rawdata().xcoords
         )
-
-
-@pytest.mark.filterwarnings("ignore:You are writing invalid netcdf features")
-@pytest.mark.filterwarnings("ignore:The following exception was caught and quashed")  # kerchunk
-def test_the_page_does_what_it_says(product, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    shutil.copyfile(product, "product.h5")
-    page = Path(__file__).parents[1] / "docs" / "ecosystem.md"
-    blocks = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 6
-    names = {}
-    for block in blocks:
-        exec(compile(block, str(page), "exec"), names)
-    for one in ("again", "ds", "some", "back"):
-        names[one].close()
 
 
 def test_a_store_takes_no_storage_options(ds, tmp_path):

@@ -12,7 +12,6 @@ import warnings
 from importlib.metadata import entry_points
 from pathlib import Path
 
-import numpy as np
 import pytest
 import xarray as xr
 
@@ -111,11 +110,6 @@ def test_warnings_point_at_the_users_line(npz, tmp_path):
 # The README
 
 
-def blocks(language):
-    text = (ROOT / "README.md").read_text()
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
-
-
 def test_the_readme_has_its_two_commands():
     text = (ROOT / "README.md").read_text()
     for command in (
@@ -124,30 +118,6 @@ def test_the_readme_has_its_two_commands():
     ):
         assert text.count(f"    {command}\n") == 1
     assert (ROOT / "docs/_static/overview.png").exists()
-
-
-@pytest.mark.filterwarnings("ignore:.*position indexes are:UserWarning")
-def test_the_readme_is_true(tmp_path, monkeypatch):
-    """Its Python runs as it stands, one block after the other, on a scan like the one it names."""
-    monkeypatch.chdir(tmp_path)
-    scan = ptyxr.tutorial.simulate_scan()
-    ptyxr.tutorial.save_npz(scan, "Run1084.npz")
-    ptyxr.tutorial.save_npz(scan, "either.file")
-    ready = ptyxr.from_rawdata(scan, object_pixel_size="50 nm", probe_pixel_size="50 nm")
-    ready.ptyxr.to_product("product.h5", photon_energy="8 keV", position_index="sequential")
-    (tmp_path / "scans").mkdir()
-    for angle in ("10 deg", "20 deg"):
-        path = f"scans/{angle[:2]}.h5"
-        ready.ptyxr.to_product(path, tomography_angle=angle, position_index="sequential")
-    names = {"rawdata": scan}
-    first, *others = blocks("python")
-    exec(first, names)
-    assert names["crop"].sizes["object_x"] == 60
-    np.testing.assert_allclose(names["point"].position_x.data.magnitude, 5.3e-6, atol=2e-7)
-    opened = xr.open_dataset("run1084.h5", engine="ptychodus")
-    for block in others:
-        exec(block, {**names, "ds": opened})
-    assert (tmp_path / "back.npz").exists()
 
 
 def test_the_changelog_and_the_citation_are_there():
