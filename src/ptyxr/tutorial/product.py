@@ -15,6 +15,7 @@ from ptyxr.formats.ptychodus_writer import with_metadata
 from ptyxr.formats.ptychopinn import from_rawdata
 from ptyxr.frame import to
 from ptyxr.model import SCHEMA
+from ptyxr.tutorial.arguments import photons_per_exposure, whole
 from ptyxr.tutorial.scan import SIMULATED_OPTICS, WAVELENGTH, cut_windows, simulate_scan
 from ptyxr.units import METER, parse
 from ptyxr.variables import unit_variable
@@ -81,7 +82,7 @@ def simulate_product(
 
     Raises
     ------
-    ValueError
+    PtyxrError
         As `simulate_scan`, and if there are less or more modes or layers than can be simulated, or
         the sample is seen from its edge.
     UnitError
@@ -93,16 +94,11 @@ def simulate_product(
     >>> ds.probe.shape, str(ds.position_x.pint.units)
     ((1, 2, 32, 32), 'meter')
     """
-    for name, number, most in (
-        ("incoherent_modes", incoherent_modes, _PLACES),
-        ("coherent_modes", coherent_modes, max(1, positions)),
-        ("layers", layers, math.inf),
-    ):
-        if not 1 <= number <= most:
-            expected = f"1 to {most}" if most < math.inf else "1 or more"
-            raise PtyxrError(
-                "so many cannot be simulated", key=name, found=number, expected=expected
-            )
+    positions = whole("positions", positions, 1)
+    incoherent_modes = whole("incoherent_modes", incoherent_modes, 1, _PLACES)
+    coherent_modes = whole("coherent_modes", coherent_modes, 1, positions)
+    layers = whole("layers", layers, 1)
+    photons = photons_per_exposure(photons)
     degrees = None if angle is None else parse(angle, "degree", "angle")
     if degrees is not None and not abs(degrees) < _STEEPEST:
         raise PtyxrError(
