@@ -547,7 +547,7 @@ def test_progress_on_a_terminal(npz, tmp_path, monkeypatch, capsys):
 
 def convert_in_process(npz, target):
     with ptyxr.open_dataset(npz, object_pixel_size="50 nm", probe_pixel_size="50 nm") as ds:
-        ds.ptyxr.to_product(target, position_index="sequential")
+        ds.ptyxr.to_product(target, position_index="sequential", photon_energy="8 keV")
 
 
 @pytest.mark.parametrize("command", ["convert", "plot", "demo"])

@@ -138,7 +138,8 @@ def test_the_readme_is_true(tmp_path, monkeypatch):
     (tmp_path / "scans").mkdir()
     for angle in ("10 deg", "20 deg"):
         path = f"scans/{angle[:2]}.h5"
-        ready.ptyxr.to_product(path, tomography_angle=angle, position_index="sequential")
+        told = {"tomography_angle": angle, "photon_energy": "8 keV"}
+        ready.ptyxr.to_product(path, position_index="sequential", **told)
     names = {"rawdata": scan}
     first, *others = blocks("python")
     exec(first, names)

@@ -156,8 +156,8 @@ class FileMethods(Methods):
         Warns
         -----
         UserWarning
-            If pixel sizes are estimated, scan points lie outside the object, all numbers of
-            patterns are the same, or something has no place in a product.
+            If pixel sizes are estimated, the photon energy is unknown, scan points lie outside the
+            object, all numbers of patterns are the same, or something has no place in a product.
 
         Examples
         --------
