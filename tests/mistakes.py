@@ -524,7 +524,8 @@ MISTAKES: dict[str, list[Mistake]] = {
                 command="convert scan.npz new.h5 --object-pixel-size '50 nm' --probe-pixel-size "
                 "'50 nm' --position-index sequential"),
         Mistake("no pixel size told",
-                'raw.ptyxr.to_product("new.h5", position_index="sequential", photon_energy="8 keV")',
+                'raw.ptyxr.to_product("new.h5", photon_energy="8 keV", '
+                'position_index="sequential")',
                 ("estimated", "assign_pixel_size"), raises=UserWarning),
         Mistake("an object cropped away from its scan",
                 'ds.isel(object_x=slice(4)).ptyxr.to_product("new.h5")', ("outside the object",),

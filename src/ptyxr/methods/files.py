@@ -345,6 +345,6 @@ class FileMethods(Methods):
         >>> bool(ptyxr.tutorial.example().ptyxr.validate())
         True
         """
-        from ptyxr.validation import validate_dataset
+        from ptyxr.checking import validate_dataset
 
         return validate_dataset(self._product("validate()"))
