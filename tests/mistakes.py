@@ -566,6 +566,8 @@ MISTAKES: dict[str, list[Mistake]] = {
                 raises=TypeError),
         Mistake("a keyword that `to_npz` does not know",
                 'ds.ptyxr.to_npz("new.npz", compress=True)', ("'compress'",), raises=TypeError),
+        Mistake("a keyword that a picture does not know", "ds.ptyxr.plot.object(scalebar=True)",
+                ("'scalebar'", "'scale_bar'"), raises=TypeError),
         Mistake("no file to write", "", ("IN OUT",), command="convert scan.npz"),
     ],
 }  # fmt: skip

@@ -419,6 +419,30 @@ def test_what_is_missing_is_named(ds, function, names):
         function(ds.drop_vars(names))
 
 
+@pytest.mark.parametrize(
+    ("picture", "wrong", "meant"),
+    [
+        ("object", "scalebar", "scale_bar"),
+        ("probe", "colour_bar", "colorbar"),
+        ("diffraction", "logg", "log"),
+        ("diffraction", "interpolatoin", "interpolation"),
+        ("positions", "markers", "marker"),
+        ("loss", "colour", "color"),
+    ],
+)
+def test_keywords_are_checked_before_anything_is_read(picture, wrong, meant):
+    nothing = xr.Dataset()  # of which reading would say that it is missing
+    with pytest.raises(TypeError, match=f"plot.{picture}.*{wrong!r}.*did you mean {meant!r}"):
+        getattr(nothing.ptyxr.plot, picture)(**{wrong: True})
+    assert not plt.get_fignums()
+
+
+def test_what_matplotlib_knows_is_taken(ds):
+    ds.ptyxr.plot.object(interpolation="nearest", zorder=0, aspect="equal", resample=False)
+    ds.ptyxr.plot.positions(s=3, edgecolors="red", linewidths=1, marker="s", c="0.3", norm=None)
+    ds.ptyxr.plot.loss(ls="--", mec="red", markersize=3, scalex=False, c="k", label="one")
+
+
 def test_unknown_quantity_is_refused(ds):
     with pytest.raises(ValueError, match="amplitude"):
         plotting.plot_object(ds, quantity="modulus")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from difflib import get_close_matches
 from functools import partial
+from inspect import signature
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -15,7 +17,7 @@ from ptyxr.errors import MissingDependencyError, PtyxrError, UnitError
 from ptyxr.units import METER, PIXEL, canonical, convert_scalar, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -32,6 +34,7 @@ __all__ = [
     "add_colorbar",
     "add_phase_bar",
     "add_scale_bar",
+    "check_keywords",
     "complex_colors",
     "draw_complex",
     "draw_image",
@@ -88,6 +91,45 @@ class Style(NamedTuple):
 
 #: No option.
 PLAIN: Final = Style()
+
+
+def check_keywords(picture: str, method: str, given: Iterable[str], own: Iterable[str]) -> None:
+    """Refuse keywords that matplotlib would stumble over when half of a picture is drawn.
+
+    Parameters
+    ----------
+    picture : str
+        What was called.
+    method : {"imshow", "scatter", "plot"}
+        The method of ``Axes`` that is to be given the keywords.
+    given, own : iterable of str
+        The keywords, and what the picture itself takes.
+
+    Raises
+    ------
+    TypeError
+        If there is one that `method` does not know; it names the one that is alike.
+    """
+    if not (given := list(given)):
+        return
+    pyplot()  # which says what to install
+    from matplotlib.artist import ArtistInspector
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
+
+    artists = {"imshow": AxesImage, "scatter": PathCollection, "plot": Line2D}
+    artist = ArtistInspector(artists[method])
+    known = {*signature(getattr(Axes, method)).parameters, *artist.get_setters()}
+    known = known.union(*artist.aliasd.values()) - {"self", "X", "x", "y", "args", "kwargs", "data"}
+    if unknown := [name for name in given if name not in known]:
+        alike = get_close_matches(unknown[0], own, n=1) or get_close_matches(unknown[0], known, n=1)
+        raise TypeError(
+            f"plot.{picture}() takes no {unknown[0]!r}"
+            + (f" (did you mean {alike[0]!r}?)" if alike else "")
+            + f"; beside {', '.join(own)} it takes what matplotlib's Axes.{method} does"
+        )
 
 
 def new_axes(ax: Axes | None) -> Axes:
