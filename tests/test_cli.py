@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -98,6 +99,13 @@ def test_help_names_the_commands():
     text = invoke("--help").stdout
     for command in ("demo", "convert", "info", "validate", "plot"):
         assert command in text
+
+
+@pytest.mark.parametrize("command", ["convert", "demo", "info", "plot", "validate", "versions"])
+def test_help_names_types_that_people_know(command):
+    text = invoke(command, "--help").stdout
+    assert {kind.lower() for kind in re.findall(r"<(.*?)>", text)} <= {"path", "sequential"}
+    assert not re.search(r"\bAny\b|\bNone\b", text)
 
 
 def test_help_of_convert_has_the_schema_and_not_the_old_options(monkeypatch):
