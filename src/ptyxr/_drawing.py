@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
     from matplotlib.image import AxesImage
     from matplotlib.transforms import Bbox
     from numpy.typing import NDArray
@@ -41,6 +41,7 @@ __all__ = [
     "draw_positions_on",
     "headless",
     "label_axes",
+    "lay_out",
     "new_axes",
     "new_figure",
     "pyplot",
@@ -158,6 +159,17 @@ def new_figure(size: tuple[float, float]) -> Figure:
     return cast("Figure", fig)
 
 
+def lay_out(fig: Figure | SubFigure) -> None:
+    """Keep labels from lying over each other in a figure for which no layout was chosen.
+
+    A figure that has something in it already, or that is a part of one, is left as it is.
+    """
+    from matplotlib.figure import Figure
+
+    if isinstance(fig, Figure) and not (fig.get_layout_engine() or fig.axes or fig.subfigs):
+        fig.set_layout_engine("constrained")
+
+
 def _show_again(fig: Figure) -> None:
     """Show a figure, unless pyplot is about to."""
     if pyplot().fignum_exists(fig.number):
@@ -198,15 +210,35 @@ def _scale(found: str, span: float, unit: str | Unit | None) -> tuple[float, str
     return factor, PIXEL if asked == PIXEL else f"{registry().Unit(asked):~P}"
 
 
+def _scales(
+    placed: Placed, *extent: NDArray[np.float64], unit: str | Unit | None
+) -> tuple[tuple[float, str], ...]:
+    """Return what to divide x and y by, and their units then, with one SI prefix for both."""
+    span = max(float(np.nanmax(values) - np.nanmin(values)) for values in extent)
+    span = span or max(float(np.nanmax(np.abs(values))) for values in extent)  # of a single point
+    return tuple(_scale(found, span, unit) for found in placed.unit)
+
+
 def label_axes(
     ax: Axes, placed: Placed, *extent: NDArray[np.float64], unit: str | Unit | None = None
 ) -> tuple[float, float]:
     """Label both axes, with one SI prefix for both, and return what to divide x and y by."""
-    span = max(float(np.nanmax(values) - np.nanmin(values)) for values in extent)
-    span = span or max(float(np.nanmax(np.abs(values))) for values in extent)  # of a single point
-    (fx, x), (fy, y) = (_scale(found, span, unit) for found in placed.unit)
+    (fx, x), (fy, y) = _scales(placed, *extent, unit=unit)
     ax.set(xlabel=f"x ({x})", ylabel=f"y ({y})")
+    _allow_one_tick(ax)
     return fx, fy
+
+
+def _allow_one_tick(ax: Axes) -> None:
+    """Let an axis that is too short for two labels have one: matplotlib draws two over each other.
+
+    Of axes that someone has given ticks of their own, nothing is changed.
+    """
+    from matplotlib.ticker import AutoLocator
+
+    for one in (ax.xaxis, ax.yaxis):
+        if isinstance(locator := one.get_major_locator(), AutoLocator):
+            locator.set_params(min_n_ticks=1)
 
 
 def draw_image(
@@ -251,7 +283,7 @@ def draw_positions_on(ax: Axes, image: Placed, points: Placed, unit: str | Unit 
     if points.unit != image.unit:
         return f"positions are in {points.unit[0]}"
     x, y = edges(image)
-    fx, fy = label_axes(ax, image, x, y, unit=unit)
+    (fx, _), (fy, _) = _scales(image, x, y, unit=unit)
     # Points², so that dots do not touch; less where the scan is a small part of the picture.
     spans = [np.nanmax(values) - np.nanmin(values) for values in (points.x, points.y)]
     part = math.prod(spans) / abs(np.ptp(x) * np.ptp(y))
@@ -318,6 +350,7 @@ def add_colorbar(ax: Axes, artist: Any, label: str, beyond: NDArray[Any] | None 
     bar, _ = make_axes(ax, aspect=None, panchor=False)  # type: ignore[arg-type]
     bar.set_axes_locator(partial(_beside, ax))
     ax.figure.colorbar(artist, cax=bar, extend=extend, label=label)
+    _allow_one_tick(bar)
     ax.figure.sca(ax)  # where pyplot goes on
     return bar
 

@@ -94,8 +94,8 @@ class DatasetPlots:
         scale_bar : bool, default: False
             Whether each image has a scale bar.
         fig : matplotlib.figure.Figure or SubFigure, optional
-            An empty figure to draw into, best made with ``layout="constrained"``; without, a new
-            one of pyplot's.
+            An empty figure to draw into, which is laid out so that labels have room, unless a
+            layout was chosen for it; without, a new one of pyplot's.
 
         Returns
         -------
