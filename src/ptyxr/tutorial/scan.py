@@ -24,8 +24,10 @@ __all__ = [
     "WAVELENGTH",
     "SimulatedScan",
     "cut_windows",
+    "expose",
     "save_npz",
     "simulate_scan",
+    "unexposed",
 ]
 
 SIMULATED_OPTICS: Mapping[str, str] = MappingProxyType(
@@ -166,10 +168,19 @@ def simulate_scan(
     >>> bool(abs(scan.xcoords - scan.xcoords_start).max() <= 3)
     True
     """
+    rng = np.random.default_rng(whole("seed", seed, 0))
+    scan = unexposed(positions, probe_size, photons, rng)
+    expose(scan, rng, noise=noise)
+    return scan
+
+
+def unexposed(
+    positions: int, probe_size: int, photons: float, rng: np.random.Generator
+) -> SimulatedScan:
+    """Return a scan of which no pattern is taken yet: the numbers of ``diff3d`` are any."""
     positions = whole("positions", positions, 1)
     probe_size = whole("probe_size", probe_size, _SMALLEST_PROBE)
     photons = photons_per_exposure(photons)
-    rng = np.random.default_rng(whole("seed", seed, 0))
     x, y = _fermat_spiral(positions, _STEP * probe_size)
     width = 2 * math.ceil(np.abs(x).max() + probe_size / 2 + _MARGIN)
     height = 2 * math.ceil(np.abs(y).max() + probe_size / 2 + _MARGIN) - 1
@@ -180,26 +191,28 @@ def simulate_scan(
     obj = _resolution_chart(rng, height, width).astype(np.complex64)
     beam = _zone_plate_beam(probe_size)
     beam *= math.sqrt(photons / np.sum(np.abs(beam) ** 2))
-    probe = beam.astype(np.complex64)
-
-    patterns = np.empty((positions, probe_size, probe_size), dtype=np.float32)
-    for first in range(0, positions, _BATCH):
-        batch = slice(first, first + _BATCH)
-        waves = probe * cut_windows(obj, x_true[batch], y_true[batch], probe_size)
-        far_field = np.fft.fftshift(np.fft.fft2(waves, norm="ortho"), axes=(-2, -1))
-        intensity = np.abs(far_field).astype(np.float64) ** 2
-        patterns[batch] = np.sqrt(rng.poisson(intensity) if noise else intensity)
-
     return SimulatedScan(
         xcoords=x_true,
         ycoords=y_true,
         xcoords_start=x_start,
         ycoords_start=y_start,
-        diff3d=patterns,
-        probeGuess=probe,
+        diff3d=np.empty((positions, probe_size, probe_size), dtype=np.float32),
+        probeGuess=beam.astype(np.complex64),
         objectGuess=obj,
         scan_index=np.zeros(positions, dtype=np.int64),
     )
+
+
+def expose(scan: SimulatedScan, rng: np.random.Generator, *, noise: bool = True) -> None:
+    """Take the patterns of a scan, into its ``diff3d``."""
+    count, size, _ = scan.diff3d.shape
+    for first in range(0, count, _BATCH):
+        batch = slice(first, first + _BATCH)
+        windows = cut_windows(scan.objectGuess, scan.xcoords[batch], scan.ycoords[batch], size)
+        waves = scan.probeGuess * windows
+        far_field = np.fft.fftshift(np.fft.fft2(waves, norm="ortho"), axes=(-2, -1))
+        intensity = np.abs(far_field).astype(np.float64) ** 2
+        scan.diff3d[batch] = np.sqrt(rng.poisson(intensity) if noise else intensity)
 
 
 def save_npz(scan: SimulatedScan, path: str | os.PathLike[str]) -> None:
