@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import ptyxr
-from ptyxr import _console, _options, amounts, cli
+from ptyxr import _console, _options, amounts, cli, waiting
 from ptyxr.model import SCHEMA, scalars
 from ptyxr.tutorial import save_npz, simulate_scan
 
@@ -542,7 +542,7 @@ def test_progress_is_for_terminals(npz, tmp_path, capsys):
 
 
 def test_progress_on_a_terminal(npz, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(_console, "_PATIENCE", 0)
+    monkeypatch.setattr(waiting, "_PATIENCE", 0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
