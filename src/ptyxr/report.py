@@ -11,7 +11,7 @@ from ptyxr.errors import InvalidDataError, PtyxrError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AGAIN", "Findings", "Problem", "Report", "ValidationError"]
+__all__ = ["Findings", "Problem", "Report", "ValidationError"]
 
 Severity = Literal["error", "warning"]
 
