@@ -516,9 +516,16 @@ MISTAKES: dict[str, list[Mistake]] = {
         Mistake("neither HDF5 nor NPZ", "", ("'.txt'", "'.npz'"), file="new.txt",
                 command="convert scan.npz new.txt"),
         Mistake("patterns that all have one number",
-                'sized.ptyxr.to_product("new.h5")', ("'sequential'",), raises=UserWarning),
+                'sized.ptyxr.to_product("new.h5", photon_energy="8 keV")', ("'sequential'",),
+                raises=UserWarning),
+        Mistake("no photon energy told",
+                'sized.ptyxr.to_product("new.h5", position_index="sequential")',
+                ("0.0", "photon_energy='8 keV'", "--photon-energy"), raises=UserWarning,
+                command="convert scan.npz new.h5 --object-pixel-size '50 nm' --probe-pixel-size "
+                "'50 nm' --position-index sequential"),
         Mistake("no pixel size told",
-                'raw.ptyxr.to_product("new.h5", position_index="sequential")',
+                'raw.ptyxr.to_product("new.h5", photon_energy="8 keV", '
+                'position_index="sequential")',
                 ("estimated", "assign_pixel_size"), raises=UserWarning),
         Mistake("an object cropped away from its scan",
                 'ds.isel(object_x=slice(4)).ptyxr.to_product("new.h5")', ("outside the object",),
@@ -559,6 +566,8 @@ MISTAKES: dict[str, list[Mistake]] = {
                 raises=TypeError),
         Mistake("a keyword that `to_npz` does not know",
                 'ds.ptyxr.to_npz("new.npz", compress=True)', ("'compress'",), raises=TypeError),
+        Mistake("a keyword that a picture does not know", "ds.ptyxr.plot.object(scalebar=True)",
+                ("'scalebar'", "'scale_bar'"), raises=TypeError),
         Mistake("no file to write", "", ("IN OUT",), command="convert scan.npz"),
     ],
 }  # fmt: skip

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import ptyxr
-from ptyxr import _console, _options, amounts, cli
+from ptyxr import _console, _options, amounts, cli, waiting
 from ptyxr.model import SCHEMA, scalars
 from ptyxr.tutorial import save_npz, simulate_scan
 
@@ -98,6 +99,13 @@ def test_help_names_the_commands():
     text = invoke("--help").stdout
     for command in ("demo", "convert", "info", "validate", "plot"):
         assert command in text
+
+
+@pytest.mark.parametrize("command", ["convert", "demo", "info", "plot", "validate", "versions"])
+def test_help_names_types_that_people_know(command):
+    text = invoke(command, "--help").stdout
+    assert {kind.lower() for kind in re.findall(r"<(.*?)>", text)} <= {"path", "sequential"}
+    assert not re.search(r"\bAny\b|\bNone\b", text)
 
 
 def test_help_of_convert_has_the_schema_and_not_the_old_options(monkeypatch):
@@ -534,7 +542,7 @@ def test_progress_is_for_terminals(npz, tmp_path, capsys):
 
 
 def test_progress_on_a_terminal(npz, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(_console, "_PATIENCE", 0)
+    monkeypatch.setattr(waiting, "_PATIENCE", 0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
@@ -547,7 +555,7 @@ def test_progress_on_a_terminal(npz, tmp_path, monkeypatch, capsys):
 
 def convert_in_process(npz, target):
     with ptyxr.open_dataset(npz, object_pixel_size="50 nm", probe_pixel_size="50 nm") as ds:
-        ds.ptyxr.to_product(target, position_index="sequential")
+        ds.ptyxr.to_product(target, position_index="sequential", photon_energy="8 keV")
 
 
 @pytest.mark.parametrize("command", ["convert", "plot", "demo"])

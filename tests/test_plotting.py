@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import pickle
 import shutil
 import subprocess
@@ -419,6 +420,30 @@ def test_what_is_missing_is_named(ds, function, names):
         function(ds.drop_vars(names))
 
 
+@pytest.mark.parametrize(
+    ("picture", "wrong", "meant"),
+    [
+        ("object", "scalebar", "scale_bar"),
+        ("probe", "colour_bar", "colorbar"),
+        ("diffraction", "logg", "log"),
+        ("diffraction", "interpolatoin", "interpolation"),
+        ("positions", "markers", "marker"),
+        ("loss", "colour", "color"),
+    ],
+)
+def test_keywords_are_checked_before_anything_is_read(picture, wrong, meant):
+    nothing = xr.Dataset()  # of which reading would say that it is missing
+    with pytest.raises(TypeError, match=f"plot.{picture}.*{wrong!r}.*did you mean {meant!r}"):
+        getattr(nothing.ptyxr.plot, picture)(**{wrong: True})
+    assert not plt.get_fignums()
+
+
+def test_what_matplotlib_knows_is_taken(ds):
+    ds.ptyxr.plot.object(interpolation="nearest", zorder=0, aspect="equal", resample=False)
+    ds.ptyxr.plot.positions(s=3, edgecolors="red", linewidths=1, marker="s", c="0.3", norm=None)
+    ds.ptyxr.plot.loss(ls="--", mec="red", markersize=3, scalex=False, c="k", label="one")
+
+
 def test_unknown_quantity_is_refused(ds):
     with pytest.raises(ValueError, match="amplitude"):
         plotting.plot_object(ds, quantity="modulus")
@@ -475,6 +500,45 @@ def test_overview_draws_into_figures_and_subfigures_without_pyplot(ds):
     assert plotting.plot(ds.drop_vars("object"), fig=right) is right
     fig.savefig(io.BytesIO(), format="png", bbox_inches="tight")
     assert plt.get_fignums() == before
+
+
+def test_a_figure_without_a_layout_gets_one(ds):
+    ds = ds[["loss"]]
+    fig, tight, used = Figure(), Figure(layout="tight"), Figure()
+    used.add_axes((0, 0, 0.1, 0.1))
+    for one in (fig, tight, used):
+        engine = one.get_layout_engine()
+        ds.ptyxr.plot(fig=one)
+        chosen = one.get_layout_engine()
+        if one is fig:
+            assert type(chosen).__name__ == "ConstrainedLayoutEngine"
+        else:
+            assert chosen is engine
+    whole = Figure()
+    ds.ptyxr.plot(fig=whole.subfigures())
+    assert whole.get_layout_engine() is None
+
+
+@pytest.mark.parametrize("short", ["x", "y"])
+def test_labels_of_a_thin_crop_do_not_lie_over_each_other(ds, short):
+    ax = ds.isel({f"object_{short}": slice(20, 23)}).ptyxr.plot.object(positions=False)
+    ax.figure.draw_without_rendering()
+    for one in (ax.xaxis, ax.yaxis, *(bar.yaxis for bar in ax.figure.axes if bar is not ax)):
+        boxes = [
+            label.get_window_extent()
+            for label in one.get_ticklabels()
+            if label.get_text() and label.get_visible()
+        ]
+        assert boxes
+        assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
+
+
+def test_ticks_that_were_chosen_stay(ds):
+    _, ax = plt.subplots()
+    ax.set_xticks([1, 2, 3])
+    chosen = ax.xaxis.get_major_locator()
+    ds.ptyxr.plot.object(ax=ax)
+    assert ax.xaxis.get_major_locator() is chosen
 
 
 @pytest.mark.slow

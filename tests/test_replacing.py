@@ -28,7 +28,7 @@ def save(ds, path):
     if path.name == "dataset.npz":
         ds.ptyxr.to_npz(path)
     else:
-        ds.ptyxr.to_product(path, position_index="sequential", name="a scan")
+        ds.ptyxr.to_product(path, position_index="sequential", name="a scan", photon_energy="8 keV")
 
 
 @pytest.mark.parametrize("chunks", [None, {}], ids=["lazy", "dask"])
@@ -67,7 +67,7 @@ def test_of_two_processes_that_write_one_file_one_wins(scan, tmp_path):
         print("ready", flush=True)
         sys.stdin.readline()
         for _ in range(10):
-            ds.ptyxr.to_product(target, position_index="sequential")
+            ds.ptyxr.to_product(target, position_index="sequential", photon_energy="8 keV")
     """
     source, target = tmp_path / "scan.npz", tmp_path / "product.h5"
     scan.ptyxr.to_npz(source)

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import ptyxr
-from ptyxr.errors import MissingDataError, PtyxrError
+from ptyxr.errors import MissingDataError, PtyxrError, SeriesError
 from ptyxr.testing import assert_identical
 from ptyxr.tutorial import reconstruct, simulate_product, simulate_scan
 
@@ -84,7 +84,15 @@ def test_refuses_none_at_all(name):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"incoherent_modes": 12}, {"coherent_modes": 10}, {"angle": "90 deg"}, {"angle": "-120 deg"}],
+    [
+        {"incoherent_modes": 12},
+        {"incoherent_modes": "2"},
+        {"coherent_modes": 10},
+        {"coherent_modes": None},
+        {"layers": 2.5},
+        {"angle": "90 deg"},
+        {"angle": "-120 deg"},
+    ],
 )
 def test_refuses_what_is_not_there_to_simulate(wrong):
     with pytest.raises(PtyxrError, match=next(iter(wrong))):
@@ -131,3 +139,39 @@ def test_a_reconstruction_needs_patterns():
     small = simulate_product(**SMALL).isel(probe_x=slice(0, 8))
     with pytest.raises(PtyxrError, match="larger than the probe"):
         reconstruct(small)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"epochs": -1}, {"epochs": "3"}, {"epochs": 1.5}, {"seed": -1}, {"seed": None}]
+)
+def test_a_reconstruction_refuses_what_is_no_number(wrong):
+    with pytest.raises(PtyxrError, match=f"'{next(iter(wrong))}'.*a whole number from 0"):
+        reconstruct(simulate_product(positions=4, probe_size=16), **wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "says"),
+    [
+        ("probe", lambda probe: probe * 0, "dark"),
+        ("probe", lambda probe: probe.astype(str), "not of the data model"),
+        ("probe", lambda probe: probe.isel(incoherent_mode=[]), "not of the data model"),
+        ("diffraction", lambda patterns: patterns * np.nan, "not finite"),
+        ("diffraction", lambda patterns: -patterns, "not negative"),
+        ("diffraction", lambda patterns: patterns * 1j, "not of the data model"),
+        ("diffraction", lambda patterns: patterns.rename(detector_x="x"), "not of the data model"),
+    ],
+)
+def test_a_reconstruction_refuses_numbers_that_it_cannot_use(name, change, says):
+    ds = simulate_product(positions=4, probe_size=16)
+    with pytest.raises(PtyxrError, match=f"'{name}'.*{says}"):
+        reconstruct(ds.drop_vars(name).assign({name: change(ds[name])}), epochs=1)
+
+
+def test_a_reconstruction_is_of_one_dataset():
+    with pytest.raises(PtyxrError, match="found str"):
+        reconstruct("scan.h5")
+    with pytest.raises(SeriesError, match="a series"):
+        reconstruct(simulate_product(positions=4, probe_size=16).expand_dims("scan"))
+    ds = simulate_product(positions=4, probe_size=16)
+    one = reconstruct(ds.isel(coherent_mode=0), epochs=1)
+    xr.testing.assert_identical(one.object, reconstruct(ds, epochs=1).object)

@@ -14,6 +14,7 @@ import xarray as xr
 
 import ptyxr
 from ptyxr import validation
+from ptyxr.checking import validate_dataset
 from ptyxr.errors import InvalidDataError, PtyxrError
 from ptyxr.formats.checks import FileCheck
 from ptyxr.formats.ptychodus import PtychodusBackend
@@ -24,7 +25,7 @@ from ptyxr.report import Findings, Problem, Report, ValidationError
 from ptyxr.storage.arrays import MemoryArray
 from ptyxr.storage.hdf5 import HDF5File
 from ptyxr.units import quantity
-from ptyxr.validation import validate_dataset, validate_file
+from ptyxr.validation import validate_file
 from ptyxr.variables import unit_variable
 
 # What each release of Ptychodus wrote. They are not in the repository.
@@ -44,6 +45,7 @@ def all_products():
 
 
 def found(report, severity=None):
+    assert all(p.remedy for p in report.problems), report  # each says what to do about it
     return {p.key for p in report.problems if severity in (None, p.severity)}
 
 
@@ -1000,3 +1002,11 @@ def test_numbers_that_no_experiment_has(product, name, value):
     report = strange.ptyxr.validate()
     assert any(p.key == name and "no experiment" in p.problem for p in report.warnings)
     assert not any("no experiment" in p.problem for p in ds.ptyxr.validate().warnings)
+
+
+def test_what_is_said_of_missing_positions_mends_them(ds):
+    bad = ds.assign_coords(position_x=ds.position_x.where(ds.position_x != ds.position_x[0]))
+    (problem,) = validate_dataset(bad).errors
+    mended = eval(problem.remedy.split(": ", 1)[1], {"ds": bad, "np": np})
+    assert mended.sizes["position"] < ds.sizes["position"]
+    assert not validate_dataset(mended).errors

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-import time
 import traceback
 import warnings
 from typing import TYPE_CHECKING, Any, Final
@@ -20,12 +19,12 @@ from typer.core import TyperGroup
 from ptyxr.amounts import number, shape
 from ptyxr.errors import PtyxrError, printable
 from ptyxr.model import AXES, SCHEMA
+from ptyxr.waiting import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import RenderableType
-    from rich.progress import Progress
     from xarray import Dataset
 
 __all__ = [
@@ -40,8 +39,6 @@ __all__ = [
 
 #: Environment variable that asks for tracebacks.
 DEBUG: Final = "PTYXR_DEBUG"
-
-_PATIENCE: Final = 1.0  # seconds before a wait is shown
 
 _DECIMAL: Final = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -315,52 +312,9 @@ def progress(text: str) -> Iterator[None]:
         return
     from ptyxr.storage.progress import watched
 
-    bar = _Bar(text)
+    bar = Bar(text, in_bytes=True)
     try:
         with watched(bar):
             yield
     finally:
         bar.stop()
-
-
-class _Bar:
-    """A bar that appears when it is worth the while."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._started = time.monotonic()
-        self._bar: Progress | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._bar is None and time.monotonic() - self._started > _PATIENCE:
-            self._bar = _new_bar()
-            self._bar.add_task(self._text)
-            self._bar.start()
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=done, total=total)
-
-    def stop(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-
-def _new_bar() -> Progress:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from difflib import get_close_matches
 from functools import partial
+from inspect import signature
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -15,10 +17,10 @@ from ptyxr.errors import MissingDependencyError, PtyxrError, UnitError
 from ptyxr.units import METER, PIXEL, canonical, convert_scalar, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
     from matplotlib.image import AxesImage
     from matplotlib.transforms import Bbox
     from numpy.typing import NDArray
@@ -32,12 +34,14 @@ __all__ = [
     "add_colorbar",
     "add_phase_bar",
     "add_scale_bar",
+    "check_keywords",
     "complex_colors",
     "draw_complex",
     "draw_image",
     "draw_positions_on",
     "headless",
     "label_axes",
+    "lay_out",
     "new_axes",
     "new_figure",
     "pyplot",
@@ -90,6 +94,45 @@ class Style(NamedTuple):
 PLAIN: Final = Style()
 
 
+def check_keywords(picture: str, method: str, given: Iterable[str], own: Iterable[str]) -> None:
+    """Refuse keywords that matplotlib would stumble over when half of a picture is drawn.
+
+    Parameters
+    ----------
+    picture : str
+        What was called.
+    method : {"imshow", "scatter", "plot"}
+        The method of ``Axes`` that is to be given the keywords.
+    given, own : iterable of str
+        The keywords, and what the picture itself takes.
+
+    Raises
+    ------
+    TypeError
+        If there is one that `method` does not know; it names the one that is alike.
+    """
+    if not (given := list(given)):
+        return
+    pyplot()  # which says what to install
+    from matplotlib.artist import ArtistInspector
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
+
+    artists = {"imshow": AxesImage, "scatter": PathCollection, "plot": Line2D}
+    artist = ArtistInspector(artists[method])
+    known = {*signature(getattr(Axes, method)).parameters, *artist.get_setters()}
+    known = known.union(*artist.aliasd.values()) - {"self", "X", "x", "y", "args", "kwargs", "data"}
+    if unknown := [name for name in given if name not in known]:
+        alike = get_close_matches(unknown[0], own, n=1) or get_close_matches(unknown[0], known, n=1)
+        raise TypeError(
+            f"plot.{picture}() takes no {unknown[0]!r}"
+            + (f" (did you mean {alike[0]!r}?)" if alike else "")
+            + f"; beside {', '.join(own)} it takes what matplotlib's Axes.{method} does"
+        )
+
+
 def new_axes(ax: Axes | None) -> Axes:
     """Return the axes given, or those of a new figure."""
     # Of pyplot's only here: a notebook shows what pyplot has made.
@@ -114,6 +157,17 @@ def new_figure(size: tuple[float, float]) -> Figure:
     fig: Any = pyplot().figure(figsize=size, layout="constrained")
     fig._ipython_display_ = partial(_show_once, fig)
     return cast("Figure", fig)
+
+
+def lay_out(fig: Figure | SubFigure) -> None:
+    """Keep labels from lying over each other in a figure for which no layout was chosen.
+
+    A figure that has something in it already, or that is a part of one, is left as it is.
+    """
+    from matplotlib.figure import Figure
+
+    if isinstance(fig, Figure) and not (fig.get_layout_engine() or fig.axes or fig.subfigs):
+        fig.set_layout_engine("constrained")
 
 
 def _show_once(fig: Any) -> None:
@@ -161,15 +215,35 @@ def _scale(found: str, span: float, unit: str | Unit | None) -> tuple[float, str
     return factor, PIXEL if asked == PIXEL else f"{registry().Unit(asked):~P}"
 
 
+def _scales(
+    placed: Placed, *extent: NDArray[np.float64], unit: str | Unit | None
+) -> tuple[tuple[float, str], ...]:
+    """Return what to divide x and y by, and their units then, with one SI prefix for both."""
+    span = max(float(np.nanmax(values) - np.nanmin(values)) for values in extent)
+    span = span or max(float(np.nanmax(np.abs(values))) for values in extent)  # of a single point
+    return tuple(_scale(found, span, unit) for found in placed.unit)
+
+
 def label_axes(
     ax: Axes, placed: Placed, *extent: NDArray[np.float64], unit: str | Unit | None = None
 ) -> tuple[float, float]:
     """Label both axes, with one SI prefix for both, and return what to divide x and y by."""
-    span = max(float(np.nanmax(values) - np.nanmin(values)) for values in extent)
-    span = span or max(float(np.nanmax(np.abs(values))) for values in extent)  # of a single point
-    (fx, x), (fy, y) = (_scale(found, span, unit) for found in placed.unit)
+    (fx, x), (fy, y) = _scales(placed, *extent, unit=unit)
     ax.set(xlabel=f"x ({x})", ylabel=f"y ({y})")
+    _allow_one_tick(ax)
     return fx, fy
+
+
+def _allow_one_tick(ax: Axes) -> None:
+    """Let an axis that is too short for two labels have one: matplotlib draws two over each other.
+
+    Of axes that someone has given ticks of their own, nothing is changed.
+    """
+    from matplotlib.ticker import AutoLocator
+
+    for one in (ax.xaxis, ax.yaxis):
+        if isinstance(locator := one.get_major_locator(), AutoLocator):
+            locator.set_params(min_n_ticks=1)
 
 
 def draw_image(
@@ -214,7 +288,7 @@ def draw_positions_on(ax: Axes, image: Placed, points: Placed, unit: str | Unit 
     if points.unit != image.unit:
         return f"positions are in {points.unit[0]}"
     x, y = edges(image)
-    fx, fy = label_axes(ax, image, x, y, unit=unit)
+    (fx, _), (fy, _) = _scales(image, x, y, unit=unit)
     # Points², so that dots do not touch; less where the scan is a small part of the picture.
     spans = [np.nanmax(values) - np.nanmin(values) for values in (points.x, points.y)]
     part = math.prod(spans) / abs(np.ptp(x) * np.ptp(y))
@@ -281,6 +355,7 @@ def add_colorbar(ax: Axes, artist: Any, label: str, beyond: NDArray[Any] | None 
     bar, _ = make_axes(ax, aspect=None, panchor=False)  # type: ignore[arg-type]
     bar.set_axes_locator(partial(_beside, ax))
     ax.figure.colorbar(artist, cax=bar, extend=extend, label=label)
+    _allow_one_tick(bar)
     ax.figure.sca(ax)  # where pyplot goes on
     return bar
 

@@ -56,7 +56,7 @@ def _place(text: str) -> Path | str:
 
 
 _File = Annotated[
-    Any,
+    Path,  # what the help shows of it; an address stays text
     typer.Argument(
         parser=_place,
         metavar="FILE",
@@ -110,7 +110,7 @@ Examples:
 @with_schema_options
 def convert(
     source: Annotated[
-        Any,
+        Path | None,
         typer.Argument(
             parser=_place,
             metavar="IN",
@@ -118,7 +118,7 @@ def convert(
         ),
     ] = None,
     target: Annotated[
-        Any,
+        Path | None,
         typer.Argument(
             parser=_place,
             metavar="OUT",
@@ -338,7 +338,7 @@ def info(file: _File, allow_external: _AllowExternal = False) -> None:
 def validate(
     file: _File,
     source: Annotated[
-        Any,
+        Path | None,
         typer.Option(
             parser=_place,
             metavar="NPZ",
@@ -365,7 +365,7 @@ def validate(
 def plot(
     file: _File,
     output: Annotated[
-        Any,
+        Path | None,
         typer.Option(
             "--output",
             "-o",

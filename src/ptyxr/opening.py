@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import itertools
 import os
 import pickle
-import time
 import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +17,7 @@ from ptyxr.processes import EndedError, available, can_start, run
 from ptyxr.storage.files import source_name
 from ptyxr.storage.remote_errors import sentence
 from ptyxr.storage.urls import is_url
+from ptyxr.waiting import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find_files", "open_files"]
 
-_PATIENCE: Final = 1.0  # seconds before a progress bar is shown
 _FEW: Final = 100  # files that one process opens before others have started
 _EACH: Final = 50  # files for which it pays to start a process
 _MOST: Final = 16  # processes, however many processors there are
@@ -218,32 +218,17 @@ def _bar(total: int, show: bool | None) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     console = Console(stderr=True)
     if show is None and not (console.is_terminal or console.is_jupyter):
         yield lambda: None
         return
-    bar = Progress(
-        "opening", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=console, transient=show is None,
-    )  # fmt: skip
-    task = bar.add_task("opening", total=total)
-    begun = time.monotonic()
-    shown = False
-
-    def advance() -> None:
-        nonlocal shown
-        bar.advance(task)
-        if not shown and (show or time.monotonic() - begun > _PATIENCE):
-            bar.start()
-            shown = True
-
+    bar = Bar("opening", at_once=bool(show))
+    done = itertools.count(1)
     try:
-        yield advance
+        yield lambda: bar(next(done), total)
     finally:
-        if shown:
-            bar.stop()
+        bar.stop()
 
 
 def _warn_once(paths: Sequence[str], found: dict[int, Opened]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -17,15 +18,22 @@ __all__ = ["DatasetPlots"]
 
 
 def _style(
+    picture: str,
     unit: str | Unit | None,
     *,
     scale_bar: bool = False,
     colorbar: bool = True,
     further: dict[str, Any],
+    method: str = "imshow",
     **given: Any,
 ) -> Style:
-    from ptyxr._drawing import Style
+    """Return the options of a picture, and refuse keywords that neither it nor matplotlib knows."""
+    from ptyxr._drawing import Style, check_keywords
 
+    if further:
+        parameters = signature(getattr(DatasetPlots, picture)).parameters.values()
+        own = [one.name for one in parameters if one.kind is not one.VAR_KEYWORD]
+        check_keywords(picture, method, further, own[1:])
     told = {name: value for name, value in given.items() if value is not None}
     return Style(unit, scale_bar, colorbar, {**further, **told})
 
@@ -42,7 +50,8 @@ class DatasetPlots:
     Every picture raises `MissingDependencyError` without matplotlib, `MissingDataError` where the
     dataset has nothing of what it draws, `UnitError` where a coordinate has lost its unit,
     `GridError` where pixels are not evenly spaced, `InvalidDataError` where values are no numbers,
-    and `SeriesError` for a series of products, of which one is to be selected.
+    `SeriesError` for a series of products, of which one is to be selected, and TypeError for a
+    keyword that neither the picture nor matplotlib knows.
 
     Parameters
     ----------
@@ -85,8 +94,8 @@ class DatasetPlots:
         scale_bar : bool, default: False
             Whether each image has a scale bar.
         fig : matplotlib.figure.Figure or SubFigure, optional
-            An empty figure to draw into, best made with ``layout="constrained"``; without, a new
-            one of pyplot's.
+            An empty figure to draw into, which is laid out so that labels have room, unless a
+            layout was chosen for it; without, a new one of pyplot's.
 
         Returns
         -------
@@ -178,6 +187,7 @@ class DatasetPlots:
         from ptyxr.plotting import plot_object
 
         style = _style(
+            "object",
             unit,
             scale_bar=scale_bar,
             colorbar=colorbar,
@@ -258,6 +268,7 @@ class DatasetPlots:
         from ptyxr.plotting import plot_probe
 
         style = _style(
+            "probe",
             unit,
             scale_bar=scale_bar,
             colorbar=colorbar,
@@ -328,7 +339,15 @@ class DatasetPlots:
         """
         from ptyxr.plotting import plot_positions
 
-        style = _style(unit, scale_bar=scale_bar, colorbar=colorbar, further=scatter, cmap=cmap)
+        style = _style(
+            "positions",
+            unit,
+            scale_bar=scale_bar,
+            colorbar=colorbar,
+            further=scatter,
+            method="scatter",
+            cmap=cmap,
+        )
         return plot_positions(self._ds, nominal=nominal, style=style, ax=ax)
 
     def loss(self, *, log: bool | None = None, ax: Axes | None = None, **line: Any) -> Axes:
@@ -361,7 +380,8 @@ class DatasetPlots:
         """
         from ptyxr.plotting import plot_loss
 
-        return plot_loss(self._ds, log=log, style=_style(None, further=line), ax=ax)
+        style = _style("loss", None, further=line, method="plot")
+        return plot_loss(self._ds, log=log, style=style, ax=ax)
 
     def diffraction(
         self,
@@ -423,6 +443,7 @@ class DatasetPlots:
         from ptyxr.plotting import plot_diffraction
 
         style = _style(
+            "diffraction",
             unit,
             scale_bar=scale_bar,
             colorbar=colorbar,

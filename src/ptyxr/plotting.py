@@ -26,6 +26,7 @@ from ptyxr._drawing import (
     draw_image,
     draw_positions_on,
     label_axes,
+    lay_out,
     new_axes,
     new_figure,
 )
@@ -94,6 +95,8 @@ def plot(
     if fig is None:
         size = (width, heights.sum() + 0.3)
         fig = new_figure(size)
+    else:
+        lay_out(fig)
     if name := str(ds.attrs.get("name", "")):
         fig.suptitle(name, parse_math=False)  # a "$" in it is no formula
     grid = fig.add_gridspec(len(rows), 1, height_ratios=heights)

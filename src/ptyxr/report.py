@@ -15,6 +15,9 @@ __all__ = ["Findings", "Problem", "Report", "ValidationError"]
 
 Severity = Literal["error", "warning"]
 
+#: What is done about what is broken beyond repair.
+AGAIN = "Write the file again from what it was made of, or leave this out"
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -215,11 +218,11 @@ class Findings:
         key: str,
         problem: str,
         *,
+        remedy: str,
         found: object = None,
         expected: object = None,
-        remedy: str | None = None,
     ) -> None:
-        """Add an error."""
+        """Add an error, with what to do about it."""
         self._add("error", key, problem, found, expected, remedy)
 
     def warning(
@@ -227,21 +230,21 @@ class Findings:
         key: str,
         problem: str,
         *,
+        remedy: str,
         found: object = None,
         expected: object = None,
-        remedy: str | None = None,
     ) -> None:
-        """Add a warning."""
+        """Add a warning, with what to do about it."""
         self._add("warning", key, problem, found, expected, remedy)
 
     def exception(self, error: Exception, key: str = "") -> None:
         """Add what was raised, as an error; `key` is used where the exception names none."""
         if isinstance(error, PtyxrError):
-            self._add(
-                "error", error.key or key, error.problem, error.found, error.expected, error.remedy
-            )
+            remedy = error.remedy or AGAIN
+            self._add("error", error.key or key, error.problem, error.found, error.expected, remedy)
         else:
-            self._add("error", key, "it cannot be read", f"{type(error).__name__}: {error}")
+            found = f"{type(error).__name__}: {error}"
+            self._add("error", key, "it cannot be read", found, remedy=AGAIN)
 
     def _add(
         self,

@@ -13,7 +13,6 @@ until they are used stand in the slot ``_data``, and are read by whoever asks fo
 
 from __future__ import annotations
 
-import math
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -30,20 +29,19 @@ from xarray.core.indexing import (
 from xarray.indexes import PandasIndex
 
 from ptyxr.carried import data_of
+from ptyxr.combining import coordinate_name, explained, no_css_pixel_beside, same_numbers
 from ptyxr.errors import UnitError
-from ptyxr.model import SCHEMA, TOLERANCE
-from ptyxr.spelling import example
+from ptyxr.model import TOLERANCE
 from ptyxr.storage.arrays import StoredArray
+from ptyxr.unit_attributes import UnitAttributes
 from ptyxr.units import (
-    canonical,
     convert,
-    is_current,
     is_quantity,
     quantity,
     register_pint_accessor,
-    registry,
     spelling,
 )
+from ptyxr.unread import Unread
 
 if TYPE_CHECKING:
     from typing import Self
@@ -55,7 +53,6 @@ __all__ = [
     "in_memory",
     "kept_numbers",
     "read_only",
-    "same_numbers",
     "unit_variable",
 ]
 
@@ -77,94 +74,6 @@ _DATA: Any = Variable._data  # type: ignore[misc]  # noqa: SLF001  (the slot)
 #: Key of a position's encoding for the pixel numbers that it came with: an array, or one that is
 #: read on use.
 PIXEL_NUMBERS = "pixel_numbers"
-
-
-class _Attributes(dict[Any, Any]):
-    """The attributes of a variable and its unit; what is set is kept by the variable itself."""
-
-    def __init__(self, stored: dict[Any, Any], units: str) -> None:
-        super().__init__(stored, units=units)
-        self._stored = stored
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        if key == "units":
-            if value != self["units"] and canonical(str(value)) != self["units"]:
-                raise UnitError(
-                    "the unit is that of the Quantity, and no attribute changes it",
-                    found=repr(value),
-                    expected=self["units"],
-                    remedy="Convert with ds.ptyxr.to(...), or assign another Quantity",
-                )
-            return
-        super().__setitem__(key, value)
-        self._stored[key] = value
-
-    def __delitem__(self, key: Any) -> None:
-        super().__delitem__(key)
-        self._stored.pop(key, None)
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        # xarray updates with the attributes of another variable, whose unit is its own.
-        for key, value in dict(*args, **kwargs).items():
-            if key != "units":
-                self[key] = value
-
-    def setdefault(self, key: Any, default: Any = None) -> Any:
-        if key not in self:
-            self[key] = default
-        return self[key]
-
-    def pop(self, key: Any, *default: Any) -> Any:
-        self._stored.pop(key, None)
-        return super().pop(key, *default)
-
-    def popitem(self) -> tuple[Any, Any]:
-        return (key := next(reversed(self)), self.pop(key))
-
-    def clear(self) -> None:
-        super().clear()
-        self._stored.clear()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return dict, (dict(self),)
-
-    def copy(self) -> dict[Any, Any]:
-        return dict(self)
-
-    __copy__ = copy
-
-
-class Unread:
-    """The numbers of a coordinate while they are left in their file, and their unit.
-
-    Parameters
-    ----------
-    array : StoredArray
-        What is read when the numbers are asked for.
-    unit : str
-        In canonical spelling.
-    """
-
-    def __init__(self, array: StoredArray, unit: str) -> None:
-        self.array = array
-        self.unit = unit
-        self.dtype = np.dtype(float)
-        self.shape = array.shape
-        self.ndim = len(self.shape)
-        self.nbytes = math.prod(self.shape) * self.dtype.itemsize
-        self._numbers: np.ndarray | None = None
-
-    def _repr_inline_(self, _max_width: int) -> str:
-        return f"[{registry().Unit(self.unit):~}] ..."
-
-    def _repr_html_(self) -> str:
-        return f"<pre>[{math.prod(self.shape)} values in {self.unit}, not read yet]</pre>"
-
-    def read(self) -> Any:
-        """Return the numbers as a Quantity of float64, the same ones to all that share them."""
-        if self._numbers is None:
-            self._numbers = self.array.read().astype(float, copy=False)
-        return quantity(self._numbers, self.unit)
 
 
 def _has_unit(data: Any) -> bool:
@@ -239,8 +148,8 @@ class UnitVariable(Variable):
         stored = super().attrs
         data = _DATA.__get__(self)
         if isinstance(data, Unread):
-            return _Attributes(stored, data.unit)
-        return _Attributes(stored, spelling(data)) if is_quantity(data) else stored
+            return UnitAttributes(stored, data.unit)
+        return UnitAttributes(stored, spelling(data)) if is_quantity(data) else stored
 
     @attrs.setter
     def attrs(self, value: Any) -> None:
@@ -325,7 +234,7 @@ class UnitVariable(Variable):
         if caller.f_code is not _INDEX_FOR_NOW or not is_quantity(self._data):
             return
         if caller.f_back is not None and caller.f_back.f_code is _SELECTING:
-            name = _name(self)
+            name = coordinate_name(self)
             raise UnitError(
                 "the coordinate has no index, and xarray would select by its bare numbers, in "
                 "whatever unit the label is",
@@ -340,25 +249,25 @@ class UnitVariable(Variable):
         if is_quantity(data) and not data.magnitude.flags.writeable:
             raise UnitError(
                 "the labels of an index are not changed in place",
-                key=_name(self),
+                key=coordinate_name(self),
                 remedy="Assign others: ds.assign_coords(name=...), or move all with "
                 "ds.ptyxr.shift(...)",
             )
 
     def _binary_op(self, other: Any, f: Any, reflexive: bool = False) -> Any:
-        _no_css_pixel_beside(self, other)
+        no_css_pixel_beside(self, other)
         try:
             return self._of(super()._binary_op(other, f, reflexive))  # type: ignore[no-untyped-call]
         except (TypeError, ValueError) as error:
-            raise _explained(error, self, other) from error
+            raise explained(error, self, other) from error
 
     def _inplace_binary_op(self, other: Any, f: Any) -> Any:
         self._check_writeable()
-        _no_css_pixel_beside(self, other)
+        no_css_pixel_beside(self, other)
         try:
             return super()._inplace_binary_op(other, f)  # type: ignore[no-untyped-call]
         except (TypeError, ValueError) as error:
-            raise _explained(error, self, other) from error
+            raise explained(error, self, other) from error
 
     def _unary_op(self, *args: Any, **kwargs: Any) -> Any:
         return self._of(super()._unary_op(*args, **kwargs))  # type: ignore[no-untyped-call]
@@ -404,7 +313,7 @@ class UnitVariable(Variable):
             except UnitError as error:
                 raise UnitError(
                     "coordinates in different units are not combined",
-                    key=_name(self),
+                    key=coordinate_name(self),
                     found=f"{spelling(self._data)} and {spelling(theirs)}",
                     remedy="Bring both datasets to one unit with ds.ptyxr.to(...)",
                 ) from error
@@ -460,83 +369,6 @@ def read_only(labels: np.ndarray) -> np.ndarray:
     labels = labels.view()
     labels.flags.writeable = False
     return labels
-
-
-def same_numbers(
-    mine: np.ndarray,
-    unit: str,
-    theirs: np.ndarray,
-    their_unit: str,
-    *,
-    slack: float = 0.0,
-    converted: bool = False,
-) -> bool:
-    """Tell whether numbers in two units are equal, NaN in one place too.
-
-    Parameters
-    ----------
-    mine, theirs : ndarray
-        Of one shape.
-    unit, their_unit : str
-        Units in canonical spelling.
-    slack : float
-        By how much they may differ, in `unit`.
-    converted : bool
-        Whether to pardon the rounding of a conversion there and back: some ulp. It is pardoned
-        anyway where the units differ.
-    """
-    try:
-        values = convert(theirs, their_unit, unit)
-    except UnitError:
-        return False
-    rounding = 2e-15 if converted or unit != their_unit else 0.0
-    return bool(np.isclose(mine, values, rtol=rounding, atol=slack, equal_nan=True).all())
-
-
-def _name(variable: Variable) -> str | None:
-    """Return the name of a coordinate; a Variable knows none, but its long name tells."""
-    long_name = variable.attrs.get("long_name")
-    for name, entry in SCHEMA.items():
-        if entry.long_name == long_name:
-            return name
-    return None if long_name is None else str(long_name)
-
-
-def _no_css_pixel_beside(variable: Variable, other: Any) -> None:
-    """Refuse arithmetic of metres or pixels with pint's "px", which is 0.26 mm."""
-    theirs, mine = getattr(other, "_data", other), data_of(variable)
-    if is_quantity(theirs) and is_quantity(mine) and "css_pixel" not in spelling(mine):
-        canonical(theirs, _name(variable))
-
-
-def _explained(error: Exception, variable: Variable, other: Any) -> Exception:
-    """Return an error of arithmetic as one that names the coordinate, where units are its cause."""
-    other_data = getattr(other, "_data", other)
-    theirs = spelling(other_data) if is_quantity(other_data) else "no unit"
-    mine: Any = data_of(variable)
-    if not is_quantity(mine):
-        return error
-    second = _name(other) if isinstance(other, Variable) else None
-    key = _name(variable) if second in (None, _name(variable)) else f"{_name(variable)}, {second}"
-    if not is_current(mine) or (is_quantity(other_data) and not is_current(other_data)):
-        return UnitError(
-            "units of two registries do not combine: one was made by hand, or replaced while the "
-            "data were open",
-            key=key,
-            found=f"{spelling(mine)} and {theirs} of different registries",
-            remedy="Make quantities with ptyxr.ureg; ds.ptyxr.quantify() brings a dataset to a new "
-            "registry (importing cf_xarray.units replaces it)",
-        )
-    if hasattr(error, "units1") or "Cannot compare" in str(error):
-        return UnitError(
-            "these units do not combine",
-            key=key,
-            found=f"{spelling(mine)} and {theirs}",
-            remedy="Bring both to one unit, as with ds.ptyxr.to(...)"
-            if is_quantity(other_data)
-            else f"Give the number its unit: ptyxr.ureg.Quantity({example(spelling(mine))})",
-        )
-    return error
 
 
 def unit_variable(

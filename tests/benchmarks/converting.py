@@ -40,7 +40,7 @@ def run(repeat: int) -> str:
         for points in (100, 1000, 1087, POINTS):
             part = {k: v[:points] if np.ndim(v) == 1 else v for k, v in raw.items()}
             path = ptyxr.from_rawdata(part, **size).ptyxr.to_product(
-                Path(folder) / f"{points}.h5", include_diffraction=False
+                Path(folder) / f"{points}.h5", include_diffraction=False, photon_energy="8 keV"
             )
 
             def opened(quantify: bool, path: Path = path) -> None:

@@ -108,7 +108,7 @@ def run(_: int) -> str:
         product = Path(folder) / "product.h5"
         sizes = {"object_pixel_size": "50 nm", "probe_pixel_size": "50 nm"}
         ptyxr.from_rawdata(scan, origin="corner", **sizes).ptyxr.to_product(
-            product, position_index="sequential"
+            product, position_index="sequential", photon_energy="8 keV"
         )
         npz = Path(folder) / "scan.npz"
         np.savez(npz, **scan)

@@ -63,7 +63,9 @@ def make(folder: Path, points: int) -> tuple[Path, Path]:
     npz = folder / f"{points}.npz"
     np.savez(npz, **raw)
     sized = ptyxr.open_dataset(npz, object_pixel_size="50 nm", probe_pixel_size="50 nm")
-    product = sized.ptyxr.to_product(folder / f"{points}.h5", position_index="sequential")
+    product = sized.ptyxr.to_product(
+        folder / f"{points}.h5", position_index="sequential", photon_energy="8 keV"
+    )
     return product, npz
 
 

@@ -118,7 +118,8 @@ def test_every_key_is_there_in_every_spelling(run1084_product):
 
 
 def test_run1084_comes_back(run1084_meters, tmp_path):
-    path = run1084_meters.ptyxr.to_product(tmp_path / "p.h5", position_index=np.arange(1087))
+    with pytest.warns(UserWarning, match=r"photon energy .*8 keV"):
+        path = run1084_meters.ptyxr.to_product(tmp_path / "p.h5", position_index=np.arange(1087))
     expected = run1084_meters.ptyxr.to("m").load()
     for name in ("object", "probe"):
         expected[name] = expected[name].astype("c8")
@@ -151,7 +152,10 @@ def test_raw_data_as_ptychopinn_has_it(run1084_product, run1084):
 
 def test_pixel_numbers_without_patterns(run1084_meters, tmp_path):
     path = run1084_meters.ptyxr.to_product(
-        tmp_path / "p.h5", include_diffraction=False, position_index="sequential"
+        tmp_path / "p.h5",
+        include_diffraction=False,
+        position_index="sequential",
+        photon_energy="8 keV",
     )
     with h5py.File(path) as file:
         assert "diffraction" not in file["raw_data"]
@@ -161,7 +165,7 @@ def test_pixel_numbers_without_patterns(run1084_meters, tmp_path):
 
 
 def test_the_centre_belongs_to_the_positions(run1084_meters, run1084, tmp_path):
-    args = {"position_index": "sequential"}
+    args = {"position_index": "sequential", "photon_energy": "8 keV"}
     assert points_outside(opened(run1084_meters.ptyxr.to_product(tmp_path / "a.h5", **args))) == (
         0, 0, 1087
     )  # fmt: skip
@@ -180,7 +184,11 @@ def test_the_centre_belongs_to_the_positions(run1084_meters, run1084, tmp_path):
 def test_a_crop_comes_back_on_its_pixels(run1084_meters, tmp_path):
     whole = run1084_meters.ptyxr.to("m")
     crop = whole.isel(object_x=slice(20, 190), object_y=slice(31, 200))
-    again = opened(crop.ptyxr.to_product(tmp_path / "crop.h5", position_index="sequential"))
+    again = opened(
+        crop.ptyxr.to_product(
+            tmp_path / "crop.h5", position_index="sequential", photon_energy="8 keV"
+        )
+    )
     difference = whole.object.astype("c8") - again.object
     assert difference.shape == (1, 169, 170)
     assert (difference == 0).all()
@@ -289,21 +297,27 @@ def test_what_is_missing_is_said(product, npz, tmp_path):
 def test_estimated_pixel_sizes(npz, tmp_path):
     raw = ptyxr.open_dataset(npz)
     with pytest.warns(UserWarning, match=r"estimated.*5e-08.*1\.25e-07.*assign_pixel_size"):
-        path = raw.ptyxr.to_product(tmp_path / "p.h5", comments="mine", position_index="sequential")
+        path = raw.ptyxr.to_product(
+            tmp_path / "p.h5", comments="mine", position_index="sequential", photon_energy="8 keV"
+        )
     again = opened(path)
     assert again.attrs["comments"] == "mine; estimated pixel sizes"
     assert again.xindexes["probe_x"].grid.pitch == 1.25e-7
     sized = raw.ptyxr.assign_pixel_size(object="10 nm")
-    path = sized.ptyxr.to_product(tmp_path / "q.h5", position_index="sequential")
+    path = sized.ptyxr.to_product(
+        tmp_path / "q.h5", position_index="sequential", photon_energy="8 keV"
+    )
     assert opened(path).xindexes["probe_x"].grid.pitch == 1e-8
 
 
 def test_all_indexes_equal_is_warned_of(npz, tmp_path):
     raw = ptyxr.open_dataset(npz, object_pixel_size="50 nm")
     with pytest.warns(UserWarning, match=r"position indexes are 0.*sequential"):
-        path = raw.ptyxr.to_product(tmp_path / "p.h5")
+        path = raw.ptyxr.to_product(tmp_path / "p.h5", photon_energy="8 keV")
     assert "position_index" not in opened(path)
-    path = raw.ptyxr.to_product(tmp_path / "q.h5", position_index="sequential")
+    path = raw.ptyxr.to_product(
+        tmp_path / "q.h5", position_index="sequential", photon_energy="8 keV"
+    )
     assert opened(path).position_index.values.tolist() == list(range(40))
 
 
@@ -438,7 +452,7 @@ def bare(variable):
     return getattr(variable.data, "magnitude", variable.data)
 
 
-@pytest.mark.filterwarnings(SAME, OUTSIDE)
+@pytest.mark.filterwarnings(SAME, OUTSIDE, "ignore:the photon energy")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(datasets())
 def test_any_dataset_comes_back(tmp_path, ds):
@@ -551,5 +565,7 @@ def test_transposed_arrays_are_written_in_order(product, tmp_path):
 def test_one_known_side_makes_a_square_pixel(npz, tmp_path):
     raw = ptyxr.open_dataset(npz).assign_coords(object_pixel_width=Q(30, "nm/pixel"))
     with pytest.warns(UserWarning, match="estimated: object 3e-08"):
-        path = raw.ptyxr.to_product(tmp_path / "p.h5", position_index="sequential")
+        path = raw.ptyxr.to_product(
+            tmp_path / "p.h5", position_index="sequential", photon_energy="8 keV"
+        )
     assert opened(path).xindexes["object_y"].grid.pitch == 3e-8

@@ -176,7 +176,7 @@ def fraction_of(ds):
     ]
 
 
-@pytest.mark.filterwarnings("ignore:.*scan points lie outside")
+@pytest.mark.filterwarnings("ignore:.*scan points lie outside", "ignore:the photon energy")
 @pytest.mark.parametrize("origin", ["corner", "pixel", "center"])
 @pytest.mark.parametrize(
     "cut",

@@ -43,6 +43,7 @@ def test_opening_a_million_positions_builds_no_tree(tmp_path):
         "scan_index": np.arange(n),
     }  # fmt: skip
     scan = ptyxr.from_rawdata(raw, object_pixel_size="50 nm", probe_pixel_size="50 nm")
+    scan = scan.assign_coords(photon_energy=Q(8, "keV"))
     path = scan.ptyxr.to_product(tmp_path / "million.h5", include_diffraction=False)
     subprocess.run([sys.executable, "-c", WITHOUT_TREES, str(path)], check=True)
 

@@ -122,6 +122,7 @@ def test_without_patterns_it_is_said(product, tmp_path):
 def test_its_importer_reads_what_is_written(scan, tmp_path):
     """Probe and object of rank 2, and metres over the object's pixel size: what it asks for."""
     ds = ptyxr.from_rawdata(scan, object_pixel_size="50 nm", probe_pixel_size="50 nm")
+    ds = ds.assign_coords(photon_energy=ptyxr.ureg.Quantity(8, "keV"))
     path = ds.ptyxr.to_product(tmp_path / "p.h5", name="scan", position_index="sequential")
     np.savez(tmp_path / "source.npz", **scan)
     with h5py.File(path) as file:

@@ -21,7 +21,8 @@ def product(tmp_path_factory):
     save_npz(simulate_scan(positions=20, probe_size=32), folder / "scan.npz")
     ds = xr.open_dataset(folder / "scan.npz", engine="ptychopinn")
     ds = ds.ptyxr.assign_pixel_size(object="50 nm", probe="50 nm")
-    ds.ptyxr.to_product(folder / "product.h5", position_index="sequential", name="a scan")
+    told = {"name": "a scan", "photon_energy": "8 keV"}
+    ds.ptyxr.to_product(folder / "product.h5", position_index="sequential", **told)
     return folder / "product.h5"
 
 

@@ -153,7 +153,7 @@ def test_the_legacy_order_is_unpacked_once(tmp_path, frames, monkeypatch, unpack
     with xr.open_dataset(path, engine="ptychopinn", **how) as ds:
         unpacked.clear()
         product = ds.ptyxr.to_product(
-            tmp_path / "p.h5", position_index="sequential", encoding=encoding
+            tmp_path / "p.h5", position_index="sequential", encoding=encoding, photon_energy="8 keV"
         )
     if not encoding:
         assert sum(unpacked) < 1.5 * frames.nbytes

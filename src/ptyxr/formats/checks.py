@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,7 +17,15 @@ from ptyxr.storage.arrays import StoredArray
 if TYPE_CHECKING:
     from xarray import Dataset
 
-__all__ = ["Check", "FileCheck", "OpenSource", "SourceReader", "what_opening_raises"]
+__all__ = [
+    "INSIDE",
+    "LEAVE_OUT",
+    "Check",
+    "FileCheck",
+    "OpenSource",
+    "SourceReader",
+    "what_opening_raises",
+]
 
 #: Opens a source and gives its members, by the names of PtychoPINN.
 SourceReader = Callable[[Any], AbstractContextManager[Mapping[str, StoredArray]]]
@@ -47,6 +55,18 @@ class FileCheck:
     read_source: SourceReader | None = None
 
 
+#: What is done about scan points of which something is not finite.
+LEAVE_OUT: Final = (
+    "Leave these scan points out and write the file again: "
+    "ds.isel(position=np.isfinite(ds.position_x) & np.isfinite(ds.position_y))"
+)
+#: What is done about probe windows that reach beyond the object.
+INSIDE: Final = (
+    "It is harmless where the scan was to reach the edge; otherwise select the scan points further "
+    "inside"
+)
+
+
 class Check(Findings):
     """Findings about arrays, which reads numbers only where they can be what they should be."""
 
@@ -68,11 +88,15 @@ class Check(Findings):
         except (TypeError, ValueError):
             array = np.asarray(None)
         if isinstance(value, str) or array.dtype.kind not in "fiub":
-            self.error(key, "this is no number", found=repr(value), expected=expected)
+            remedy = "Write it as a number, in the unit that its name ends with"
+            self.error(
+                key, "this is no number", found=repr(value), expected=expected, remedy=remedy
+            )
         elif array.shape:
             # float() of an array was deprecated in NumPy 1.25 and raises since 2.4.
             found = f"an array of shape {array.shape}"
-            self.error(key, "this is an array, not a number", found=found, expected=expected)
+            problem, remedy = "this is an array, not a number", "Write the one number of it"
+            self.error(key, problem, found=found, expected=expected, remedy=remedy)
         else:
             return float(array)
         return None
@@ -85,17 +109,20 @@ class Check(Findings):
         # h5py stores an empty list as float64 of shape (0,), whatever it is a list of.
         if array.dtype.kind not in kinds and shape != (0,):
             found = f"{array.dtype} of shape {shape}"
-            self.error(key, "the numbers are of the wrong kind", found=found, expected=what)
+            problem, remedy = "the numbers are of the wrong kind", "Write it again as such"
+            self.error(key, problem, found=found, expected=what, remedy=remedy)
         if len(shape) not in ranks:
             expected = f"{' or '.join(map(str, ranks))} dimensions"
-            self.error(key, "the rank is wrong", found=f"shape {shape}", expected=expected)
+            problem, remedy = "the rank is wrong", "Write it again with these dimensions"
+            self.error(key, problem, found=f"shape {shape}", expected=expected, remedy=remedy)
 
     def finite(self, key: str, array: StoredArray | None) -> np.ndarray | None:
         """Return positions where all are finite; where not, that is an error."""
         values = self.values(key, array)
         if values is not None and not np.isfinite(values).all():
             bad = int((~np.isfinite(values)).sum())
-            self.error(key, "positions are not finite", found=f"{bad} of {values.size}")
+            found = f"{bad} of {values.size}"
+            self.error(key, "positions are not finite", found=found, remedy=LEAVE_OUT)
             return None
         return values
 

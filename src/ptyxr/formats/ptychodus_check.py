@@ -21,7 +21,7 @@ from ptyxr.formats.ptychodus_check_base import ARRAYS, NEEDED, REWRITE
 from ptyxr.formats.ptychodus_check_frame import FrameCheck
 from ptyxr.formats.ptychodus_keys import BY_NAME, KEYS, LAYER_DISTANCE, RAW_DATA, misfit
 from ptyxr.formats.ptychodus_source import check_source
-from ptyxr.report import Findings, Report
+from ptyxr.report import AGAIN, Findings, Report
 from ptyxr.storage.arrays import MemoryArray
 from ptyxr.storage.hdf5 import HDF5File
 
@@ -42,6 +42,9 @@ _BY_POINT: Final = (
     "nominal_position_y",
     "scan_index",
 )
+
+#: What is done where lengths disagree.
+_ONE_EACH: Final = "Write the file again with one value for each scan point"
 
 #: The keys that say how many scan points there are.
 _POINT_KEYS: Final = tuple(
@@ -98,12 +101,14 @@ class _Product(AttributeCheck):
                     "this is no dataset",
                     found=misfit(self.group, spelling),
                     expected="a dataset",
+                    remedy="Write an array under this name",
                 )
             elif spelling in self.group.arrays:
                 array = self.group.arrays[spelling]
                 self.form(spelling, array, *ARRAYS[key.name])
                 if key.name in ("probe", "object") and 0 in array.shape:
-                    self.error(spelling, "an axis has length 0", found=f"shape {array.shape}")
+                    problem, remedy = "an axis has length 0", AGAIN
+                    self.error(spelling, problem, found=f"shape {array.shape}", remedy=remedy)
             elif key.name in NEEDED:
                 self.missing(spelling, key.name)
 
@@ -117,11 +122,12 @@ class _Product(AttributeCheck):
             self.points = Counter(needed).most_common(1)[0][0]
         for key, length in lengths.items():
             if length != self.points:
+                expected = f"{self.points} scan points"
                 self.error(
-                    key, "lengths disagree", found=length, expected=f"{self.points} scan points"
+                    key, "lengths disagree", found=length, expected=expected, remedy=_ONE_EACH
                 )
         if self.points == 0:
-            self.warning(_POINT_KEYS[0], "there are no scan points")
+            self.warning(_POINT_KEYS[0], "there are no scan points", remedy=AGAIN)
         for name in ("position_x", "position_y", "nominal_position_x", "nominal_position_y"):
             key, array = self.stored(name)
             self.finite(key, array)
@@ -129,7 +135,8 @@ class _Product(AttributeCheck):
         counts = self.values(key, array)
         if counts is not None and (bad := int((~(np.isfinite(counts) & (counts >= 0))).sum())):
             found = f"{bad} of {counts.size}"
-            self.error(key, "photon counts are negative or not finite", found=found)
+            remedy = "Give all of them, or leave them out: ds.drop_vars('position_photon_count')"
+            self.error(key, "photon counts are negative or not finite", found=found, remedy=remedy)
         key, array = self.stored("position_index")
         indexes = self.values(key, array)
         if indexes is None or indexes.size < 2:
@@ -148,6 +155,8 @@ class _Product(AttributeCheck):
                 key,
                 "indexes occur more than once: Ptychodus 1.4 and later average their positions",
                 found=f"{different} different ones in {indexes.size}",
+                remedy="If each scan point has a pattern of its own, "
+                "ds.ptyxr.to_product(..., position_index='sequential') numbers them",
             )
 
     def modes_and_layers(self) -> None:
@@ -161,10 +170,13 @@ class _Product(AttributeCheck):
                     "the number of distances does not go with the layers",
                     found=spacing.shape[0],
                     expected=f"{layers - 1} for {layers} layer{'' if layers == 1 else 's'}",
+                    remedy="Write one distance less than there are layers",
                 )
         distances = self.values(key, spacing)
         if distances is not None and not (np.isfinite(distances) & (distances > 0)).all():
-            self.warning(key, "distances of layers are not positive and finite", found=distances)
+            problem = "distances of layers are not positive and finite"
+            remedy = "Write each as the metres from its layer to the next"
+            self.warning(key, problem, found=distances, remedy=remedy)
         if spacing is None and LAYER_DISTANCE in self.group.arrays:
             remedy = f"ptyxr reads it as a spacing without its last value; {REWRITE}"
             self.warning(LAYER_DISTANCE, "only versions before 1.0 read it", remedy=remedy)
@@ -197,10 +209,11 @@ class _Product(AttributeCheck):
             modes = None if shape is None else shape[0] if len(shape) == 4 else 1
             if modes not in (None, columns):
                 problem = "the columns do not go with the coherent modes of the probe"
-                self.error(where, problem, found=columns, expected=modes)
+                remedy = "Write one column for each mode"
+                self.error(where, problem, found=columns, expected=modes, remedy=remedy)
             if self.points not in (None, rows):
                 problem = "the rows do not go with the scan points"
-                self.error(where, problem, found=rows, expected=self.points)
+                self.error(where, problem, found=rows, expected=self.points, remedy=_ONE_EACH)
 
     def losses(self) -> None:
         spellings = BY_NAME["loss"].spellings
@@ -209,7 +222,8 @@ class _Product(AttributeCheck):
         if not found:
             if not set(spellings) & set(self.group.bad):
                 expected = "an array, even an empty one; Ptychodus 1.0 to 1.2 raise without it"
-                self.error(spellings[0], "the dataset is missing", expected=expected)
+                problem, remedy = "the dataset is missing", "ds.ptyxr.to_product() writes one"
+                self.error(spellings[0], problem, expected=expected, remedy=remedy)
             return
         for spelling in found:
             self.form(spelling, arrays[spelling], *ARRAYS["loss"])
@@ -230,7 +244,10 @@ class _Product(AttributeCheck):
             key = "loss_epochs" if "loss_values" in found else "loss_values"
             self.warning(key, "Ptychodus 1.3 and later read no losses without it", remedy=REWRITE)
         if newest is not None and epochs is not None and epochs.shape != newest.shape:
-            self.error("loss_epochs", "lengths disagree", found=epochs.shape, expected=newest.shape)
+            problem, remedy = "lengths disagree", "Write one number of an epoch for each loss"
+            self.error(
+                "loss_epochs", problem, found=epochs.shape, expected=newest.shape, remedy=remedy
+            )
 
 
 @contextmanager

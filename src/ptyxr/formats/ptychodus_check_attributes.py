@@ -71,41 +71,47 @@ class AttributeCheck(ProductCheck):
                 key_ = f"object.{spelling}"
                 if spelling not in where:
                     needed = "every release of Ptychodus needs it"
-                    self.error(key_, "the attribute is missing", expected=needed)
+                    remedy = "ds.ptyxr.to_product() writes the centre that the axes have"
+                    self.error(key_, "the attribute is missing", expected=needed, remedy=remedy)
                 elif (value := self.number(key_, where[spelling])) is not None:
                     self.numbers[name] = value
                     if not np.isfinite(value):
-                        self.error(key_, "the centre is not finite", found=value)
+                        remedy = "Give it on writing: ds.ptyxr.to_product(..., object_center=...)"
+                        self.error(key_, "the centre is not finite", found=value, remedy=remedy)
         for spelling, expected in (("format_id", FORMAT_ID), ("format_version", FORMAT_VERSION)):
             if attrs.get(spelling) != expected:
                 found = repr(attrs[spelling]) if spelling in attrs else None
                 problem = "another one is recommended" if spelling in attrs else "it is recommended"
-                self.warning(spelling, problem, found=found, expected=repr(expected))
+                remedy = "ds.ptyxr.to_product() writes it"
+                self.warning(spelling, problem, found=found, expected=repr(expected), remedy=remedy)
 
     def _text(self, key: str, value: Any, fixed_text: frozenset[str]) -> None:
-        expected = "text of variable length"
+        expected, remedy = "text of variable length", "ds.ptyxr.to_product() writes it so"
         if not isinstance(value, str):
-            self.error(key, "this is no text", found=repr(value), expected=expected)
+            remedy = f"Give it on writing: ds.ptyxr.to_product(..., {key}='...')"
+            self.error(key, "this is no text", found=repr(value), expected=expected, remedy=remedy)
         elif key in fixed_text:
             found = f"text of fixed length, which Ptychodus shows as \"b'{value}'\""
-            self.warning(key, "the text is stored as bytes", found=found, expected=expected)
+            problem = "the text is stored as bytes"
+            self.warning(key, problem, found=found, expected=expected, remedy=remedy)
 
     def _sense(self, key: str, name: str, value: float) -> None:
         """Check that a scalar can be what it is said to be."""
+        remedy = f"Give it on writing: ds.ptyxr.to_product(..., {name}=...)"
         if "pixel" in name:
             if not (np.isfinite(value) and value > 0):
-                self.error(key, "a pixel size is positive and finite", found=value)
+                problem = "a pixel size is positive and finite"
+                self.error(key, problem, found=value, remedy=remedy)
         elif name == "probe_photon_count" and not np.isfinite(value):
-            self.error(key, "Ptychodus 1.3 to 1.6 cannot read it", found=value, expected="finite")
+            problem = "Ptychodus 1.3 to 1.6 cannot read it"
+            self.error(key, problem, found=value, expected="finite", remedy=remedy)
         elif not np.isfinite(value):
-            self.warning(key, "the value is not finite", found=value, expected="0.0 for unknown")
+            problem, expected = "the value is not finite", "0.0 for unknown"
+            self.warning(key, problem, found=value, expected=expected, remedy=remedy)
         elif name in ("photon_energy", "detector_object_distance") and value == 0:
-            self.warning(
-                key,
-                "0.0 stands for unknown",
-                remedy=f"Give it on writing: ds.ptyxr.to_product(..., {name}=...)",
-            )
+            self.warning(key, "0.0 stands for unknown", remedy=remedy)
         elif value < 0 and name in ("photon_energy", "exposure_time", "probe_photon_count"):
-            self.warning(key, "the value is negative", found=value)
+            self.warning(key, "the value is negative", found=value, remedy=remedy)
         elif name == "far_field" and value not in (0, 1):
-            self.warning(key, "it is taken for true", found=value, expected="true or false")
+            problem, expected = "it is taken for true", "true or false"
+            self.warning(key, problem, found=value, expected=expected, remedy=remedy)

@@ -84,7 +84,8 @@ class ProductCheck(Check):
             if key in known or isinstance(error, ExternalDataError):
                 self.exception(error)
             else:
-                self.warning(error.key or key, error.problem, found=error.found)
+                remedy = error.remedy or "Nothing asks for it: it can be left out"
+                self.warning(error.key or key, error.problem, found=error.found, remedy=remedy)
 
     def stored(self, name: str) -> tuple[str, StoredArray | None]:
         """Return key and array of a name of the model."""
@@ -107,12 +108,13 @@ class ProductCheck(Check):
                 key,
                 f"the {what} is missing",
                 expected=f"{entry.long_name}; {NEEDED[name]} cannot read the file without it",
+                remedy="ds.ptyxr.to_product() writes all keys",
             )
         elif name in _DEFAULTED:
             remedy = (
                 f"Versions before 1.0 wrote {FLUX!r}; {REWRITE}"
                 if FLUX in self.group.attrs
-                else None
+                else f"Give it on writing: ds.ptyxr.to_product(..., {name}=...)"
             )
             self.warning(key, "the attribute is missing and is read as 0", remedy=remedy)
 

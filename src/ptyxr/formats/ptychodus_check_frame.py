@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from ptyxr.formats.checks import INSIDE
 from ptyxr.formats.ptychodus_check_base import LINKS, ProductCheck
 from ptyxr.formats.ptychodus_keys import BY_NAME, RAW_DATA, RAW_MEMBERS, RAW_POSITIONS
 from ptyxr.grids import TOLERANCE
@@ -26,6 +27,9 @@ _RAW: Final = {
     "ycoords_start": ("fiu", "real numbers", 1, None),
     "scan_index": ("iu", "integers", 1, "warning"),
 }
+
+_REWRITE: Final = "ds.ptyxr.to_product() writes the group as it is to be"
+_FROM_SOURCE: Final = "Write the product again, from the NPZ that it was made of"
 
 
 class FrameCheck(ProductCheck):
@@ -54,11 +58,14 @@ class FrameCheck(ProductCheck):
         for side in ("width", "height"):
             one, other = (numbers.get(f"{what}_pixel_{side}") for what in ("object", "probe"))
             if one is not None and other is not None and not np.isclose(other, one, 1e-6, 0):
-                problem, expected = (
+                self.warning(
+                    f"probe.pixel_{side}_m",
                     "the pixels of probe and object differ",
-                    f"{one} as the object's",
+                    found=other,
+                    expected=f"{one} as the object's",
+                    remedy="If that is wrong, ds.ptyxr.assign_pixel_size(probe=...) tells the "
+                    "probe's",
                 )
-                self.warning(f"probe.pixel_{side}_m", problem, found=other, expected=expected)
         if shape is None:
             return
         total = self.points or 0
@@ -83,7 +90,7 @@ class FrameCheck(ProductCheck):
         if not reaching:
             return
         problem = "probe windows reach beyond the object"
-        found, remedy = f"{reaching} of {total} probe windows", None
+        found, remedy = f"{reaching} of {total} probe windows", INSIDE
         if off:
             problem, found = "scan points lie outside the object", f"{off} of {total}, and {found}"
             remedy = "ds.ptyxr.register() moves the object under its positions"
@@ -97,23 +104,24 @@ class FrameCheck(ProductCheck):
         promised = self.group.attrs.get("contains_raw_data")
         if raw is None:
             if promised is not None and np.any(promised):
-                self.error("contains_raw_data", "there is no group '/raw_data'", found=promised)
+                problem, remedy = "there is no group '/raw_data'", f"Take it off; {_REWRITE}"
+                self.error("contains_raw_data", problem, found=promised, remedy=remedy)
             return
         self.bad(raw, RAW_MEMBERS | LINKS.keys())
         told = promised is not None and bool(np.all(promised))
         # Pixel numbers alone are what a product made from a file without patterns has.
         if "diffraction" in raw.arrays and not told:
             problem = "the file has patterns in '/raw_data' and does not say so"
-            self.warning("contains_raw_data", problem, found=promised, expected=1)
+            self.warning("contains_raw_data", problem, found=promised, expected=1, remedy=_REWRITE)
         for name, (kinds, what, rank, severity) in _RAW.items():
             key, array = f"/{RAW_DATA}/{name}", raw.arrays.get(name)
             if name in raw.bad:
                 continue
             if array is None:
                 if severity == "error":
-                    self.error(key, "the dataset is missing")
+                    self.error(key, "the dataset is missing", remedy=_FROM_SOURCE)
                 elif severity == "warning" and (told or name != "diffraction"):
-                    self.warning(key, "the dataset is missing")
+                    self.warning(key, "the dataset is missing", remedy=_FROM_SOURCE)
                 continue
             self.form(key, array, kinds, what, (rank,))
             if len(array.shape) == rank and self.points not in (None, array.shape[0]):
@@ -123,7 +131,9 @@ class FrameCheck(ProductCheck):
                     "the first axis does not go with the scan points",
                     found=f"shape {array.shape}",
                     expected=f"{self.points} along the first axis",
-                    remedy="The scan points seem to be along the last axis" if turned else None,
+                    remedy="The scan points seem to be along the last axis: turn the axes"
+                    if turned
+                    else _FROM_SOURCE,
                 )
             if "coords" in name:
                 self.finite(key, array)
@@ -135,11 +145,12 @@ class FrameCheck(ProductCheck):
             if name in raw.bad:
                 continue
             if link is None:
-                self.warning(key, "the link is missing", expected=f"a hard link to '/{target}'")
+                problem, expected = "the link is missing", f"a hard link to '/{target}'"
+                self.warning(key, problem, expected=expected, remedy=_REWRITE)
             elif array is not None and (link.shape, link.dtype) != (array.shape, array.dtype):
                 found, expected = (f"{a.dtype} of shape {a.shape}" for a in (link, array))
                 problem = f"it is another array than '/{target}'"
-                self.warning(key, problem, found=found, expected=expected)
+                self.warning(key, problem, found=found, expected=expected, remedy=_REWRITE)
 
     def _raw_positions(self, name: str, pixel: float | None, raw: StoredGroup) -> None:
         key, array = self.stored(name)
@@ -157,6 +168,8 @@ class FrameCheck(ProductCheck):
                 f"they are not the positions {key!r} divided by the object's pixel size, and no "
                 "constant offset explains it",
                 found=f"differences from {offset.min():.6g} to {offset.max():.6g} pixel",
+                remedy="The positions count; to keep those of the scan, write the product again "
+                "from them",
             )
 
 

@@ -75,6 +75,12 @@ def plan_root(plan: Plan, ds: Dataset, defaults: list[str]) -> None:
             )
             defaults.extend(key.written)
             value = default
+            if key.name == "photon_energy":
+                warn(
+                    "the photon energy is not known, and is written as 0.0, which stands for "
+                    "unknown. Give it: ds.ptyxr.to_product(..., photon_energy='8 keV'); at the "
+                    "command line, --photon-energy '8 keV'."
+                )
         plan.attrs.update(dict.fromkeys(key.written, value))
     for name, value in ds.attrs.items():
         ours = str(name) in SCHEMA and SCHEMA[str(name)].role == "attribute"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from xarray import Variable
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ptyxr.storage.groups import StoredGroup
 
 __all__ = ["check_source"]
+
+_CONVERT: Final = "Write the product from this source again, or compare with the one it was made of"
 
 
 def check_source(
@@ -71,7 +73,8 @@ class _Source(Check):
         nominal = name.startswith("nominal")
         if numbers is None:
             if not nominal:
-                self.error(member, "the source has no such positions")
+                remedy = "Compare with the NPZ that the product was made of"
+                self.error(member, "the source has no such positions", remedy=remedy)
             return
         kept = self.values(f"/{RAW_DATA}/{member}", self.raw.get(member))
         if kept is not None and not _close(kept, numbers):
@@ -79,7 +82,7 @@ class _Source(Check):
         at = self.values(key, self.group.arrays.get(key))
         if at is None:
             if not nominal:
-                self.error(key, "the product has no such positions")
+                self.error(key, "the product has no such positions", remedy=_CONVERT)
             elif kept is None:
                 self.warning(
                     f"/{RAW_DATA}/{member}",
@@ -92,7 +95,9 @@ class _Source(Check):
         value = attrs.get(f"pixel_{side}_m")
         pixel = None if value is None else self.number(f"object.pixel_{side}_m", value)
         if pixel is None or not (np.isfinite(pixel) and pixel > 0):
-            self.error(key, "without the object's pixel size it cannot be compared with the source")
+            problem = "without the object's pixel size it cannot be compared with the source"
+            remedy = "Tell it: ds.ptyxr.assign_pixel_size(object='50 nm')"
+            self.error(key, problem, remedy=remedy)
             return
         if at.shape != numbers.shape:
             self._differ(key, member, at, numbers)
@@ -100,27 +105,27 @@ class _Source(Check):
         offset = pixel_offset(at, numbers, pixel)
         if offset is None:
             if not np.array_equal(numbers * pixel, at, equal_nan=True):
-                self.error(
-                    key, f"not all positions are finite, and they are not those of {member!r}"
-                )
+                problem = f"not all positions are finite, and they are not those of {member!r}"
+                self.error(key, problem, remedy=_CONVERT)
         elif offset.size and np.abs(offset).max() > TOLERANCE:
             if np.ptp(offset) <= TOLERANCE:
                 problem = f"the frame was moved: all positions differ from {member!r} by one offset"
-                self.warning(key, problem, found=f"{offset.mean():.6g} pixel")
+                remedy = "If it was not meant to be, write the product from the source again"
+                self.warning(key, problem, found=f"{offset.mean():.6g} pixel", remedy=remedy)
             else:
                 found = f"differences from {offset.min():.6g} to {offset.max():.6g} pixel"
                 expected = f"{member!r} times {pixel!r} m"
                 problem = "the positions are not those of the source"
-                self.error(key, problem, found=found, expected=expected)
+                self.error(key, problem, found=found, expected=expected, remedy=_CONVERT)
 
     def _differ(self, key: str, member: str, found: np.ndarray, expected: np.ndarray) -> None:
         if found.shape != expected.shape:
             problem = f"the number of scan points is not that of {member!r} in the source"
-            self.error(key, problem, found=found.size, expected=expected.size)
+            self.error(key, problem, found=found.size, expected=expected.size, remedy=_CONVERT)
         else:
             many = int((found != expected).sum())
             problem = f"the values are not those of {member!r} in the source"
-            self.error(key, problem, found=f"{many} of {found.size} differ")
+            self.error(key, problem, found=f"{many} of {found.size} differ", remedy=_CONVERT)
 
     def scan_index(self) -> None:
         """Compare the scan numbers, wherever the product keeps them."""
@@ -130,7 +135,8 @@ class _Source(Check):
         if expected is not None and found is not None and not np.array_equal(expected, found):
             self._differ("scan_index", "scan_index", found, expected)
         elif expected is not None and found is None and expected.any():
-            self.warning("scan_index", "the scan numbers of the source are not in the product")
+            problem = "the scan numbers of the source are not in the product"
+            self.warning("scan_index", problem, remedy=_CONVERT)
 
     def arrays(self) -> None:
         """Compare probe and object, which are narrowed to complex64 on writing."""
@@ -138,12 +144,15 @@ class _Source(Check):
             source, product = self.members.get(member), self.group.arrays.get(key)
             if source is None or product is None:
                 if source is not None:
-                    self.error(key, f"the product does not have {member!r} of the source")
+                    problem = f"the product does not have {member!r} of the source"
+                    self.error(key, problem, remedy=_CONVERT)
                 continue
             shapes = _planes(source.shape), _planes(product.shape)
             if shapes[0] != shapes[1]:
                 problem = f"the shape is not that of {member!r} in the source"
-                self.error(key, problem, found=product.shape, expected=source.shape)
+                self.error(
+                    key, problem, found=product.shape, expected=source.shape, remedy=_CONVERT
+                )
                 continue
             try:
                 expected, found = (
@@ -157,7 +166,8 @@ class _Source(Check):
                 if not same and not np.array_equal(found, narrow, equal_nan=True):
                     many = int((found != narrow).sum())
                     problem = f"the values are not those of {member!r} in the source"
-                    self.error(key, problem, found=f"{many} of {found.size} differ")
+                    told = f"{many} of {found.size} differ"
+                    self.error(key, problem, found=told, remedy=_CONVERT)
             except (PtyxrError, OSError, ValueError, TypeError, MemoryError) as error:
                 self.exception(error, key)
 
@@ -167,13 +177,16 @@ class _Source(Check):
         key = f"/{RAW_DATA}/diffraction"
         if source is None:
             if product is not None:
-                self.warning(key, "the source has no patterns to compare these with")
+                remedy = "Compare with the NPZ that has the patterns"
+                problem = "the source has no patterns to compare these with"
+                self.warning(key, problem, remedy=remedy)
             return
         if product is None:
-            self.warning(key, "the patterns of the source are not in the product")
+            remedy = "ds.ptyxr.to_product(..., include_diffraction=True) writes them"
+            self.warning(key, "the patterns of the source are not in the product", remedy=remedy)
         elif source.shape != product.shape:
             problem = "the shape is not that of 'diff3d' in the source"
-            self.error(key, problem, found=product.shape, expected=source.shape)
+            self.error(key, problem, found=product.shape, expected=source.shape, remedy=_CONVERT)
         elif len(source.shape) == 3:
             try:
                 differ = _different_rows(source, product)
@@ -184,7 +197,7 @@ class _Source(Check):
                 some = ", ".join(map(str, differ[:5])) + (", …" if len(differ) > 5 else "")
                 problem = "the patterns are not those of 'diff3d' in the source"
                 found = f"{len(differ)} of {source.shape[0]} differ: {some}"
-                self.error(key, problem, found=found)
+                self.error(key, problem, found=found, remedy=_CONVERT)
 
 
 def _close(found: np.ndarray, expected: np.ndarray) -> bool:

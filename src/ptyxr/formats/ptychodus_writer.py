@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from xarray import DataArray, Dataset, Variable
 
-__all__ = ["encode_product", "to_product", "with_metadata", "with_pixel_sizes"]
+__all__ = ["ASSIGN", "encode_product", "to_product", "with_metadata", "with_pixel_sizes"]
 
 #: Pixel sizes in metres that are written where no one told them.
 ESTIMATED: Final = {"object": 5.0e-8, "probe": 1.25e-7}
@@ -60,7 +60,7 @@ _ARGUMENTS: Final = (
 )  # fmt: skip
 _ENCODING: Final = "as in {'object': {'compression': 'gzip'}}"
 #: How to add what a product cannot do without.
-_ASSIGN: Final = {
+ASSIGN: Final = {
     "probe": "Assign it: ds.assign(probe=(('probe_y', 'probe_x'), array))",
     **{
         name: f"Assign it: ds.assign_coords({name}=('position', ptyxr.ureg.Quantity(numbers, 'm')))"
@@ -172,7 +172,7 @@ def _need(ds: Dataset) -> None:
     for name in ("probe", "position_x", "position_y"):
         if name not in ds.variables:
             raise MissingDataError(
-                "a product needs this, and the dataset has none", key=name, remedy=_ASSIGN[name]
+                "a product needs this, and the dataset has none", key=name, remedy=ASSIGN[name]
             )
     check_positions(ds)
     for name in ("object", "probe"):

@@ -17,17 +17,19 @@ from ptyxr.formats.checks import Check, OpenSource, what_opening_raises
 from ptyxr.formats.ptychodus_keys import RAW_POSITIONS
 from ptyxr.formats.ptychopinn import PtychoPINNBackend, unknown
 from ptyxr.formats.ptychopinn_decode import KNOWN, METADATA, PATTERNS, pattern_order
+from ptyxr.report import AGAIN, Report
 from ptyxr.storage.arrays import StoredArray, ViewArray
 from ptyxr.storage.npz import NpzFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ptyxr.report import Report
-
 __all__ = ["check_npz", "open_source"]
 
 _REWRITE: Final = "ds.ptyxr.to_npz() writes it"
+_PLAIN_TEXT: Final = "ds.ptyxr.to_npz() writes plain text, in JSON"
+_SAVE: Final = "Write the file again with this array, with numpy.savez"
+_LEFT_OUT: Final = "Nothing asks for it: write the file again without it"
 _FROM_FILE: Final = "RawData.from_file cannot read the file without it"
 
 #: Members without which PtychoPINN raises.
@@ -67,7 +69,8 @@ def check_npz(path: Any, open_source: OpenSource | None = None) -> Report:
     check.guesses()
     check.others()
     if open_source is not None:
-        check.error("source", "only a product is compared with its source")
+        remedy = "Give the product first, and this file as its source"
+        check.error("source", "only a product is compared with its source", remedy=remedy)
     report = check.report()
     return report + what_opening_raises(lambda: PtychoPINNBackend().open_dataset(path), report)
 
@@ -127,9 +130,9 @@ class _Dataset(Check):
         """Return a member, and say where one that is needed is missing."""
         array = self.npz.arrays.get(key)
         if array is None and key in _NEEDED and key not in self.npz.names:
-            self.error(key, "the member is missing", expected=_FROM_FILE)
+            self.error(key, "the member is missing", expected=_FROM_FILE, remedy=_SAVE)
         elif array is not None and 0 in array.shape[1:]:
-            self.error(key, "an axis has length 0", found=f"shape {array.shape}")
+            self.error(key, "an axis has length 0", found=f"shape {array.shape}", remedy=AGAIN)
         return array
 
     def bad(self) -> None:
@@ -139,7 +142,7 @@ class _Dataset(Check):
             if key in KNOWN:
                 self.exception(error)
             else:
-                self.warning(key, error.problem, found=error.found)
+                self.warning(key, error.problem, found=error.found, remedy=_LEFT_OUT)
 
     def pickled(self) -> None:
         for key in sorted(self.npz.objects):
@@ -147,7 +150,7 @@ class _Dataset(Check):
                 continue
             if key not in KNOWN:
                 problem = "the member is a pickled object, which ptyxr does not know nor read"
-                self.warning(key, problem)
+                self.warning(key, problem, remedy=_LEFT_OUT)
                 continue
             try:
                 nothing = self.npz.text(key) is None
@@ -157,7 +160,8 @@ class _Dataset(Check):
                 # What RawData.to_file makes of a None.
                 expected = _FROM_FILE if key in _NEEDED else None
                 add = self.error if key in _NEEDED else self.warning
-                add(key, "the member is a pickled None, and counts as missing", expected=expected)
+                problem = "the member is a pickled None, and counts as missing"
+                add(key, problem, expected=expected, remedy=_SAVE)
             else:
                 self.error(
                     key,
@@ -184,24 +188,26 @@ class _Dataset(Check):
             if lengths.get(key, self.points) != self.points:
                 expected = f"{self.points} scan points"
                 problem = "lengths of positions disagree"
-                self.error(key, problem, found=lengths[key], expected=expected)
+                remedy = "Write the file again with one number for each scan point"
+                self.error(key, problem, found=lengths[key], expected=expected, remedy=remedy)
             self.finite(key, array)
         if self.points == 0:
-            self.warning("xcoords", "there are no scan points")
+            self.warning("xcoords", "there are no scan points", remedy=AGAIN)
 
     def patterns(self) -> None:
         there = [key for key in PATTERNS if key in self.npz.arrays]
         if not there:
             if not self.npz.names & set(PATTERNS):
                 problem = "there are no diffraction patterns: PtychoPINN cannot load the file"
-                self.warning(PATTERNS[0], problem)
+                remedy = "Add them as (N, H, W), with numpy.savez"
+                self.warning(PATTERNS[0], problem, remedy=remedy)
             return
         if PATTERNS[0] not in there:
             problem = f"RawData.from_file looks for {PATTERNS[0]!r}, and not for this"
             self.warning(there[0], problem, remedy=_REWRITE)
         elif len(there) > 1:
             problem = f"PtychoPINN's readers do not agree whether this or {PATTERNS[0]!r} counts"
-            self.warning(there[1], problem)
+            self.warning(there[1], problem, remedy=f"Leave one of them out; {_REWRITE}")
         for key in there:
             self._stack(key, self.npz.arrays[key])
 
@@ -216,6 +222,7 @@ class _Dataset(Check):
                 "no axis of the patterns has the length of the scan",
                 found=f"shape {array.shape}, and {self.points} positions",
                 expected=f"({self.points}, H, W)",
+                remedy="Write the file again with one position for each pattern",
             )
             return
         order, axes = layout
@@ -226,10 +233,16 @@ class _Dataset(Check):
             found, expected = f"{order}, shape {array.shape}", f"(N, H, W), N = {self.points}"
             self.warning(key, problem, found=found, expected=expected, remedy=_REWRITE)
         if 0 in (height, width):
-            self.error(key, "an axis has length 0", found=f"shape {array.shape}")
+            self.error(key, "an axis has length 0", found=f"shape {array.shape}", remedy=AGAIN)
         elif height != width:
             found, expected = f"{height} rows and {width} columns", "as many rows as columns"
-            self.error(key, "the patterns are not square", found=found, expected=expected)
+            self.error(
+                key,
+                "the patterns are not square",
+                found=found,
+                expected=expected,
+                remedy="Crop them about the direct beam, or fill them up with 0",
+            )
 
     def guesses(self) -> None:
         probe = self._array("probeGuess")
@@ -242,10 +255,11 @@ class _Dataset(Check):
             if modes:
                 problem = "RawData takes one mode, without an axis for it"
                 found, expected = f"shape {probe.shape}", f"shape {size}"
-                self.warning("probeGuess", problem, found=found, expected=expected)
+                self.warning("probeGuess", problem, found=found, expected=expected, remedy=_REWRITE)
             if len(probe.shape) in (2, 3) and self.frame not in (None, size):
                 problem = "the probe does not have the size of the patterns"
-                self.warning("probeGuess", problem, found=size, expected=self.frame)
+                remedy = "Crop the larger of the two about its middle"
+                self.warning("probeGuess", problem, found=size, expected=self.frame, remedy=remedy)
         obj = self._array("objectGuess")
         if obj is not None:
             self.form("objectGuess", obj, "c", "complex numbers", (2,))
@@ -256,17 +270,24 @@ class _Dataset(Check):
             self.form("scan_index", index, "iu", "integers", (1,))
             if len(index.shape) == 1 and self.points not in (None, index.shape[0]):
                 found, expected = index.shape[0], f"{self.points} scan points"
-                self.error("scan_index", "lengths disagree", found=found, expected=expected)
+                remedy = "Write the file again with one number for each scan point"
+                self.error(
+                    "scan_index", "lengths disagree", found=found, expected=expected, remedy=remedy
+                )
         bad = self._array("bad_pixels")
         if bad is not None:
             self.form("bad_pixels", bad, "b", "booleans", (2,))
             if len(bad.shape) == 2 and self.frame not in (None, bad.shape):
                 problem = "the shape is not that of a pattern"
-                self.error("bad_pixels", problem, found=bad.shape, expected=self.frame)
+                remedy = "Cut it as the patterns were cut"
+                self.error(
+                    "bad_pixels", problem, found=bad.shape, expected=self.frame, remedy=remedy
+                )
         self._metadata()
         for key in unknown(self.npz):
             if key not in self.npz.objects and key not in self.npz.bad:
-                self.warning(key, "ptyxr does not know this member, and leaves it out")
+                problem = "ptyxr does not know this member, and leaves it out"
+                self.warning(key, problem, remedy="numpy.load reads it, where it is needed")
 
     def _metadata(self) -> None:
         try:
@@ -274,14 +295,15 @@ class _Dataset(Check):
             found = {} if text is None else json.loads(text)
         except PtyxrError as error:
             problem = "the metadata are no plain text, and are left out"
-            self.warning(METADATA, problem, found=error.found, expected="JSON")
+            self.warning(METADATA, problem, found=error.found, expected="JSON", remedy=_PLAIN_TEXT)
             return
         except (ValueError, RecursionError) as error:
-            self.warning(METADATA, "the metadata are no JSON", found=error)
+            problem = "the metadata are no JSON"
+            self.warning(METADATA, problem, found=error, remedy=_PLAIN_TEXT)
             return
         if not isinstance(found, dict):
             problem = "the metadata are no JSON object"
-            self.warning(METADATA, problem, found=type(found).__name__)
+            self.warning(METADATA, problem, found=type(found).__name__, remedy=_PLAIN_TEXT)
         if METADATA in self.npz.objects:
             problem = "it is pickled: numpy.load reads it with allow_pickle=True only"
-            self.warning(METADATA, problem, remedy="ds.ptyxr.to_npz() writes plain text")
+            self.warning(METADATA, problem, remedy=_PLAIN_TEXT)

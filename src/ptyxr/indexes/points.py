@@ -9,10 +9,11 @@ import pandas as pd
 from xarray import DataArray, Index, IndexSelResult, Variable, broadcast
 
 from ptyxr.carried import has_quantity, variable_numbers, variable_unit
+from ptyxr.combining import same_numbers
 from ptyxr.errors import LabelError, PtyxrError
 from ptyxr.indexes.selecting import NoStack, check_kinds, label_numbers, selected_along
 from ptyxr.units import convert
-from ptyxr.variables import read_only, same_numbers, unit_variable
+from ptyxr.variables import read_only, unit_variable
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence

@@ -156,8 +156,8 @@ class FileMethods(Methods):
         Warns
         -----
         UserWarning
-            If pixel sizes are estimated, scan points lie outside the object, all numbers of
-            patterns are the same, or something has no place in a product.
+            If pixel sizes are estimated, the photon energy is unknown, scan points lie outside the
+            object, all numbers of patterns are the same, or something has no place in a product.
 
         Examples
         --------
@@ -345,6 +345,6 @@ class FileMethods(Methods):
         >>> bool(ptyxr.tutorial.example().ptyxr.validate())
         True
         """
-        from ptyxr.validation import validate_dataset
+        from ptyxr.checking import validate_dataset
 
         return validate_dataset(self._product("validate()"))

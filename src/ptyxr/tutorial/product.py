@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from ptyxr.formats.ptychodus_writer import with_metadata
 from ptyxr.formats.ptychopinn import from_rawdata
 from ptyxr.frame import to
 from ptyxr.model import SCHEMA
-from ptyxr.tutorial.scan import SIMULATED_OPTICS, WAVELENGTH, cut_windows, simulate_scan
+from ptyxr.tutorial.arguments import photons_per_exposure, whole
+from ptyxr.tutorial.scan import SIMULATED_OPTICS, WAVELENGTH, cut_windows, expose, unexposed
 from ptyxr.units import METER, parse
 from ptyxr.variables import unit_variable
 
@@ -81,7 +81,7 @@ def simulate_product(
 
     Raises
     ------
-    ValueError
+    PtyxrError
         As `simulate_scan`, and if there are less or more modes or layers than can be simulated, or
         the sample is seen from its edge.
     UnitError
@@ -93,16 +93,11 @@ def simulate_product(
     >>> ds.probe.shape, str(ds.position_x.pint.units)
     ((1, 2, 32, 32), 'meter')
     """
-    for name, number, most in (
-        ("incoherent_modes", incoherent_modes, _PLACES),
-        ("coherent_modes", coherent_modes, max(1, positions)),
-        ("layers", layers, math.inf),
-    ):
-        if not 1 <= number <= most:
-            expected = f"1 to {most}" if most < math.inf else "1 or more"
-            raise PtyxrError(
-                "so many cannot be simulated", key=name, found=number, expected=expected
-            )
+    positions = whole("positions", positions, 1)
+    incoherent_modes = whole("incoherent_modes", incoherent_modes, 1, _PLACES)
+    coherent_modes = whole("coherent_modes", coherent_modes, 1, positions)
+    layers = whole("layers", layers, 1)
+    photons = photons_per_exposure(photons)
     degrees = None if angle is None else parse(angle, "degree", "angle")
     if degrees is not None and not abs(degrees) < _STEEPEST:
         raise PtyxrError(
@@ -111,8 +106,10 @@ def simulate_product(
             found=f"{degrees:g} degree",
             expected=f"between -{_STEEPEST} and {_STEEPEST} degree",
         )
-    scan = simulate_scan(positions=positions, probe_size=probe_size, photons=photons, seed=seed)
-    rng = np.random.default_rng([seed, 1])  # not the one that the scan was made with
+    seed = whole("seed", seed, 0)
+    of_scan, rng = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+    scan = unexposed(positions, probe_size, photons, of_scan)
+    probe_size = scan.probeGuess.shape[0]
     chart = scan.objectGuess if degrees is None else _turned(scan.objectGuess, degrees)
     slices = [chart] + [_grains(rng, *chart.shape) for _ in range(layers - 1)]
     incoherent = _modes(scan.probeGuess, *_vibration(probe_size), incoherent_modes)
@@ -122,7 +119,6 @@ def simulate_product(
         coherent, weights = _drifting(incoherent[0], drift, coherent_modes)
 
     if coherent_modes > 1 or incoherent_modes > 1 or layers > 1 or degrees is not None:
-        patterns = np.empty_like(scan.diff3d)
         for first in range(0, positions, _BATCH):
             batch = slice(first, first + _BATCH)
             waves = np.repeat(incoherent[np.newaxis], len(weights[batch]), axis=0)
@@ -132,8 +128,9 @@ def simulate_product(
                 waves = (_propagated(waves) if depth else waves) * cut_windows(one, *at)[:, None]
             far_field = np.fft.fftshift(np.fft.fft2(waves, norm="ortho"), axes=(-2, -1))
             intensity = (np.abs(far_field).astype(np.float64) ** 2).sum(axis=1)
-            patterns[batch] = np.sqrt(rng.poisson(intensity))
-        scan = replace(scan, diff3d=patterns)
+            scan.diff3d[batch] = np.sqrt(rng.poisson(intensity))
+    else:
+        expose(scan, of_scan)
 
     optics = dict(SIMULATED_OPTICS, name="simulated", probe_photon_count=f"{photons} count")
     for distance in ("detector_object_distance", "focus_object_distance"):

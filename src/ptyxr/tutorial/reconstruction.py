@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from xarray import Dataset
 
 from ptyxr.coordinates import axis as grid_index
 from ptyxr.coordinates import magnitude, replace_coordinates
-from ptyxr.errors import MissingDataError, PtyxrError
+from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError
 from ptyxr.frame import assign_pixel_size, needed_pixel_length
 from ptyxr.grids import Grid
 from ptyxr.indexes import GridIndex
 from ptyxr.model import SCHEMA
 from ptyxr.placement import fill_object
+from ptyxr.trimming import one_product
+from ptyxr.tutorial.arguments import whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from xarray import Dataset
 
 __all__ = ["reconstruct"]
 
@@ -53,7 +55,8 @@ def reconstruct(ds: Dataset, *, epochs: int = 10, seed: int = 0) -> Dataset:
     Raises
     ------
     PtyxrError
-        If there are no patterns or no probe, or the patterns are larger than the probe.
+        If there are no patterns or no probe, the patterns are larger than the probe, numbers are
+        missing (NaN) or patterns negative, the probe is dark, or an argument is no whole number.
 
     Examples
     --------
@@ -63,13 +66,16 @@ def reconstruct(ds: Dataset, *, epochs: int = 10, seed: int = 0) -> Dataset:
     >>> bool(found.loss[-1] < found.loss[0])
     True
     """
-    for name in ("probe", "diffraction"):
-        if name not in ds:
-            raise MissingDataError("there is nothing to reconstruct from", key=name)
-    patterns = np.asarray(ds["diffraction"], dtype=np.float32)
-    if ds["diffraction"].attrs.get("quantity") == "counts":
-        patterns = np.sqrt(patterns)
-    probe = np.asarray(ds["probe"].isel(coherent_mode=0), dtype=np.complex64)
+    epochs = whole("epochs", epochs, 0)
+    rng = np.random.default_rng(whole("seed", seed, 0))
+    if not isinstance(ds, Dataset):
+        raise PtyxrError(
+            "what is reconstructed from is a dataset",
+            found=type(ds).__name__,
+            remedy="ptyxr.open_dataset() opens files",
+        )
+    ds = one_product(ds, "a reconstruction")
+    patterns, probe = _patterns(ds), _first_probe(ds)
     shape, full = patterns.shape[-2:], probe.shape[-2:]
     if any(one > whole for one, whole in zip(shape, full, strict=True)):
         raise PtyxrError("patterns are larger than the probe", found=f"{shape} and {full}")
@@ -91,7 +97,6 @@ def reconstruct(ds: Dataset, *, epochs: int = 10, seed: int = 0) -> Dataset:
         for n, size in zip("yx", shape, strict=True)
     ]  # fmt: skip
     obj = np.array(blank["object"][0], dtype=np.complex64)
-    rng = np.random.default_rng(seed)
     obj, probe, loss = _epie(patterns, _coarser(probe, shape), obj, first, epochs, rng)
 
     dims = {name: SCHEMA[name].dims for name in ("object", "probe", "loss")}
@@ -105,6 +110,61 @@ def reconstruct(ds: Dataset, *, epochs: int = 10, seed: int = 0) -> Dataset:
         for n, pitch, size in zip("xy", sizes, shape[::-1], strict=True)
     }
     return replace_coordinates(found, {}, axes)
+
+
+def _values(ds: Dataset, name: str, kinds: str) -> np.ndarray:
+    """Return an array of the model, with all its dimensions, in their order, and finite."""
+    if name not in ds:
+        raise MissingDataError(
+            "there is nothing to reconstruct from",
+            key=name,
+            remedy="simulate_product() makes a dataset that has all",
+        )
+    dims, given = SCHEMA[name].dims, ds[name].variable
+    modes = dims[:-2] if name == "probe" else ()  # those a selection may have taken off
+    if {*given.dims, *modes} != {*dims} or 0 in given.shape or given.dtype.kind not in kinds:
+        raise InvalidDataError(
+            "the array is not of the data model",
+            key=name,
+            found=f"{given.dtype} {dict(given.sizes)}",
+            expected=f"{'complex' if name == 'probe' else 'real'} ({', '.join(dims)}), none empty",
+        )
+    values = given.set_dims([dim for dim in dims if dim not in given.dims] + [*given.dims])
+    found = np.asarray(values.transpose(*dims))
+    if bad := int((~np.isfinite(found)).sum()):
+        raise InvalidDataError(
+            "values are not finite",
+            key=name,
+            found=f"{bad} of {found.size}",
+            remedy=f"Fill them, as with ds.assign({name}=ds.{name}.fillna(0))",
+        )
+    return found
+
+
+def _patterns(ds: Dataset) -> NDArray[np.float32]:
+    """Return the amplitudes that were measured, (N, H, W)."""
+    patterns = _values(ds, "diffraction", "fiub").astype(np.float32)
+    if (patterns < 0).any():
+        raise InvalidDataError(
+            "patterns are not negative",
+            key="diffraction",
+            found=f"{patterns.min():g}",
+            remedy="Cut them off: ds.assign(diffraction=ds.diffraction.clip(min=0))",
+        )
+    return np.sqrt(patterns) if ds["diffraction"].attrs.get("quantity") == "counts" else patterns
+
+
+def _first_probe(ds: Dataset) -> NDArray[np.complex64]:
+    """Return the first coherent mode of the probe, (modes, H, W)."""
+    probe: NDArray[np.complex64] = _values(ds, "probe", "fc")[0].astype(np.complex64)
+    if not probe.any():
+        raise InvalidDataError(
+            "the probe is dark",
+            key="probe",
+            found="0 everywhere",
+            remedy="Start from one with light in it, such as that of simulate_product()",
+        )
+    return probe
 
 
 def _coarser(probe: NDArray[np.complex64], shape: tuple[int, ...]) -> NDArray[np.complex64]:

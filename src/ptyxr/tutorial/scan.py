@@ -1,14 +1,17 @@
-"""A simulated scan, with numpy alone: what a detector records while a sample is moved."""
+"""A simulated scan: what a detector records while a sample is moved."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from ptyxr.errors import PtyxrError
+from ptyxr.storage.atomic import atomic_path, target_path
+from ptyxr.tutorial.arguments import photons_per_exposure, whole
 
 if TYPE_CHECKING:
     import os
@@ -21,8 +24,10 @@ __all__ = [
     "WAVELENGTH",
     "SimulatedScan",
     "cut_windows",
+    "expose",
     "save_npz",
     "simulate_scan",
+    "unexposed",
 ]
 
 SIMULATED_OPTICS: Mapping[str, str] = MappingProxyType(
@@ -63,6 +68,7 @@ _BEAM_RADIUS = 0.28
 _STEP = 0.08
 _NUMERICAL_APERTURE = 0.25  # of the zone plate, as the highest frequency, in cycles per pixel
 
+_SMALLEST_PROBE: Final = 8  # pixels
 _LARGEST_JITTER = 3.0  # pixels
 _MARGIN = 5  # pixels between the outermost nominal window and the object's edge; exceeds the jitter
 _BATCH = 256  # patterns at once, so that memory does not grow with the number of positions
@@ -150,8 +156,9 @@ def simulate_scan(
 
     Raises
     ------
-    ValueError
-        If `positions` or `photons` is not positive, or `probe_size` is below 8.
+    PtyxrError
+        If `positions` or `photons` is not positive, `probe_size` is below 8, `seed` is negative,
+        or one of them is no number.
 
     Examples
     --------
@@ -161,14 +168,19 @@ def simulate_scan(
     >>> bool(abs(scan.xcoords - scan.xcoords_start).max() <= 3)
     True
     """
-    if positions < 1:
-        raise ValueError(f"positions must be at least 1, not {positions}")
-    if probe_size < 8:
-        raise ValueError(f"probe_size must be at least 8 pixels, not {probe_size}")
-    if not (math.isfinite(photons) and photons > 0):
-        raise ValueError(f"photons must be positive and finite, not {photons}")
+    rng = np.random.default_rng(whole("seed", seed, 0))
+    scan = unexposed(positions, probe_size, photons, rng)
+    expose(scan, rng, noise=noise)
+    return scan
 
-    rng = np.random.default_rng(seed)
+
+def unexposed(
+    positions: int, probe_size: int, photons: float, rng: np.random.Generator
+) -> SimulatedScan:
+    """Return a scan of which no pattern is taken yet: the numbers of ``diff3d`` are any."""
+    positions = whole("positions", positions, 1)
+    probe_size = whole("probe_size", probe_size, _SMALLEST_PROBE)
+    photons = photons_per_exposure(photons)
     x, y = _fermat_spiral(positions, _STEP * probe_size)
     width = 2 * math.ceil(np.abs(x).max() + probe_size / 2 + _MARGIN)
     height = 2 * math.ceil(np.abs(y).max() + probe_size / 2 + _MARGIN) - 1
@@ -179,26 +191,28 @@ def simulate_scan(
     obj = _resolution_chart(rng, height, width).astype(np.complex64)
     beam = _zone_plate_beam(probe_size)
     beam *= math.sqrt(photons / np.sum(np.abs(beam) ** 2))
-    probe = beam.astype(np.complex64)
-
-    patterns = np.empty((positions, probe_size, probe_size), dtype=np.float32)
-    for first in range(0, positions, _BATCH):
-        batch = slice(first, first + _BATCH)
-        waves = probe * cut_windows(obj, x_true[batch], y_true[batch], probe_size)
-        far_field = np.fft.fftshift(np.fft.fft2(waves, norm="ortho"), axes=(-2, -1))
-        intensity = np.abs(far_field).astype(np.float64) ** 2
-        patterns[batch] = np.sqrt(rng.poisson(intensity) if noise else intensity)
-
     return SimulatedScan(
         xcoords=x_true,
         ycoords=y_true,
         xcoords_start=x_start,
         ycoords_start=y_start,
-        diff3d=patterns,
-        probeGuess=probe,
+        diff3d=np.empty((positions, probe_size, probe_size), dtype=np.float32),
+        probeGuess=beam.astype(np.complex64),
         objectGuess=obj,
         scan_index=np.zeros(positions, dtype=np.int64),
     )
+
+
+def expose(scan: SimulatedScan, rng: np.random.Generator, *, noise: bool = True) -> None:
+    """Take the patterns of a scan, into its ``diff3d``."""
+    count, size, _ = scan.diff3d.shape
+    for first in range(0, count, _BATCH):
+        batch = slice(first, first + _BATCH)
+        windows = cut_windows(scan.objectGuess, scan.xcoords[batch], scan.ycoords[batch], size)
+        waves = scan.probeGuess * windows
+        far_field = np.fft.fftshift(np.fft.fft2(waves, norm="ortho"), axes=(-2, -1))
+        intensity = np.abs(far_field).astype(np.float64) ** 2
+        scan.diff3d[batch] = np.sqrt(rng.poisson(intensity) if noise else intensity)
 
 
 def save_npz(scan: SimulatedScan, path: str | os.PathLike[str]) -> None:
@@ -214,6 +228,11 @@ def save_npz(scan: SimulatedScan, path: str | os.PathLike[str]) -> None:
     path : path-like
         The file, written under exactly this name; an existing one is replaced.
 
+    Raises
+    ------
+    PtyxrError
+        If it is no scan, or cannot be written there.
+
     Examples
     --------
     >>> import tempfile, pathlib
@@ -224,8 +243,13 @@ def save_npz(scan: SimulatedScan, path: str | os.PathLike[str]) -> None:
     ...         npz["diff3d"].shape
     (4, 16, 16)
     """
+    if not isinstance(scan, SimulatedScan):
+        raise PtyxrError(
+            "a simulated scan is written", found=type(scan).__name__, expected="a SimulatedScan",
+            remedy="ds.ptyxr.to_npz(path) writes a dataset",
+        )  # fmt: skip
     # An open file, because numpy.savez appends ".npz" to names that end otherwise.
-    with Path(path).open("wb") as file:
+    with atomic_path(target_path(path)) as finished, finished.open("wb") as file:
         np.savez(
             file,
             xcoords=scan.xcoords,
