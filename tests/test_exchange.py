@@ -298,7 +298,7 @@ def test_a_store_takes_no_storage_options(ds, tmp_path):
 def test_missing_zarr_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(MissingDependencyError, match="pip install zarr"):
-        ptyxr.tutorial.example().ptyxr.to_zarr(tmp_path / "scan.zarr")
+        ptyxr.tutorial.simulate_product(positions=20).ptyxr.to_zarr(tmp_path / "scan.zarr")
     (tmp_path / "zarr.json").write_text("{}")
     with pytest.raises(MissingDependencyError, match="pip install zarr"):
         ptyxr.open_dataset(tmp_path)

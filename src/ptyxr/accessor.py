@@ -53,7 +53,7 @@ class PtyxrDatasetAccessor(FrameMethods, PointMethods, OpticsMethods, FileMethod
         Examples
         --------
         >>> import ptyxr
-        >>> ax = ptyxr.tutorial.example().ptyxr.plot.object(quantity="phase")
+        >>> ax = ptyxr.tutorial.simulate_product(positions=20).ptyxr.plot.object(quantity="phase")
         >>> ax.get_xlabel()
         'x (µm)'
         """
@@ -106,7 +106,7 @@ class PtyxrDataArrayAccessor:
         Examples
         --------
         >>> import ptyxr
-        >>> plain = ptyxr.tutorial.example().object.ptyxr.dequantify()
+        >>> plain = ptyxr.tutorial.simulate_product(positions=20).object.ptyxr.dequantify()
         >>> plain.ptyxr.quantify().object_x.pint.units
         <Unit('meter')>
         """
@@ -128,7 +128,8 @@ class PtyxrDataArrayAccessor:
         Examples
         --------
         >>> import ptyxr
-        >>> ptyxr.tutorial.example().object.ptyxr.dequantify().object_x.attrs["units"]
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
+        >>> ds.object.ptyxr.dequantify().object_x.attrs["units"]
         'meter'
         """
         return through_dataset(self._array, dequantify)
@@ -156,7 +157,7 @@ class PtyxrDataArrayAccessor:
         Examples
         --------
         >>> import ptyxr
-        >>> ptyxr.tutorial.example().object.ptyxr.to("um").object_x.pint.units
+        >>> ptyxr.tutorial.simulate_product(positions=20).object.ptyxr.to("um").object_x.pint.units
         <Unit('micrometer')>
         """
         return frame.to_array(self._array, unit)
@@ -183,7 +184,7 @@ class PtyxrDataArrayAccessor:
         Examples
         --------
         >>> import ptyxr
-        >>> obj = ptyxr.tutorial.example().object
+        >>> obj = ptyxr.tutorial.simulate_product(positions=20).object
         >>> print(
         ...     f"{(obj.ptyxr.shift(y='1 um').object_y.data - obj.object_y.data)[0].to('um'):.3f}"
         ... )
@@ -214,7 +215,7 @@ class PtyxrDataArrayAccessor:
         Examples
         --------
         >>> import ptyxr
-        >>> obj = ptyxr.tutorial.example().object
+        >>> obj = ptyxr.tutorial.simulate_product(positions=20).object
         >>> obj.ptyxr.interp(object_x="2 um", object_y="2.5 um").shape
         (1,)
         """
@@ -247,7 +248,7 @@ class PtyxrDataArrayAccessor:
         Examples
         --------
         >>> import ptyxr
-        >>> obj = ptyxr.tutorial.example().object
+        >>> obj = ptyxr.tutorial.simulate_product(positions=20).object
         >>> coarse = obj.isel(object_x=slice(None, None, 2), object_y=slice(None, None, 2))
         >>> coarse.ptyxr.interp_like(obj).shape == obj.shape
         True
@@ -273,7 +274,7 @@ class PtyxrDataArrayAccessor:
         Examples
         --------
         >>> import ptyxr
-        >>> ptyxr.tutorial.example().probe.ptyxr.amplitude().dtype
+        >>> ptyxr.tutorial.simulate_product(positions=20).probe.ptyxr.amplitude().dtype
         dtype('float32')
         """
         from ptyxr import objects
@@ -297,7 +298,7 @@ class PtyxrDataArrayAccessor:
         Examples
         --------
         >>> import ptyxr
-        >>> ptyxr.tutorial.example().probe.ptyxr.phase().attrs["units"]
+        >>> ptyxr.tutorial.simulate_product(positions=20).probe.ptyxr.phase().attrs["units"]
         'radian'
         """
         from ptyxr import objects
@@ -324,7 +325,8 @@ class PtyxrDataArrayAccessor:
         Examples
         --------
         >>> import ptyxr
-        >>> ptyxr.tutorial.example().object.ptyxr.to("nm").ptyxr.plot(unit="nm").get_ylabel()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
+        >>> ds.object.ptyxr.to("nm").ptyxr.plot(unit="nm").get_ylabel()
         'y (nm)'
         """
         name = str(self._array.name)

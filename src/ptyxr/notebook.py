@@ -81,7 +81,7 @@ def as_html(obj: xr.Dataset | xr.DataArray) -> str:
     Examples
     --------
     >>> import ptyxr
-    >>> shown = as_html(ptyxr.tutorial.example())
+    >>> shown = as_html(ptyxr.tutorial.simulate_product(positions=20))
     >>> "Field of view</span>5 µm × 4.75 µm (x × y)" in shown
     True
     """

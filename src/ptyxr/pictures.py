@@ -110,7 +110,7 @@ class DatasetPlots:
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> [ax.get_title() for ax in ds.ptyxr.plot().axes if ax.get_title()]
         ['Object amplitude', 'Object phase', 'Probe', 'Diffraction pattern 0']
         """
@@ -179,7 +179,7 @@ class DatasetPlots:
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> ax = ds.ptyxr.plot.object(quantity="phase", unit="nm", scale_bar=True)
         >>> ax.get_xlabel()
         'x (nm)'
@@ -261,7 +261,7 @@ class DatasetPlots:
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> ds.ptyxr.plot.probe(quantity="complex", colorbar=False).get_ylabel()
         'y (µm)'
         """
@@ -333,7 +333,7 @@ class DatasetPlots:
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> ds.ptyxr.plot.positions(nominal=False).get_title()
         'Scan positions'
         """
@@ -436,7 +436,7 @@ class DatasetPlots:
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> ds.ptyxr.plot.diffraction(7, cmap="viridis").get_title()
         'Diffraction pattern 7'
         """

@@ -107,7 +107,7 @@ def facts(obj: xr.Dataset | xr.DataArray) -> dict[str, str]:
     Examples
     --------
     >>> import ptyxr
-    >>> facts(ptyxr.tutorial.example())["Field of view"]
+    >>> facts(ptyxr.tutorial.simulate_product(positions=20))["Field of view"]
     '5 µm × 4.75 µm (x × y)'
     """
     ds = _as_dataset(obj)

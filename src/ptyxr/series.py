@@ -161,7 +161,7 @@ def open_series(
     Examples
     --------
     >>> import ptyxr
-    >>> path = ptyxr.tutorial.example().ptyxr.to_product("scan.h5")
+    >>> path = ptyxr.tutorial.simulate_product(positions=20).ptyxr.to_product("scan.h5")
     >>> angles = ptyxr.ureg.Quantity([0.0, 90.0], "degree")
     >>> ds = ptyxr.open_series([path, path], labels=angles)
     >>> ds.object.dims

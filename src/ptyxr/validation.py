@@ -69,7 +69,7 @@ def validate_file(
     Examples
     --------
     >>> import ptyxr
-    >>> path = ptyxr.tutorial.example().ptyxr.to_product("scan.h5")
+    >>> path = ptyxr.tutorial.simulate_product(positions=20).ptyxr.to_product("scan.h5")
     >>> bool(ptyxr.validate_file(path))
     True
     """

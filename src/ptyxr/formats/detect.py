@@ -334,7 +334,7 @@ def open_dataset(
     Examples
     --------
     >>> import ptyxr
-    >>> path = ptyxr.tutorial.example().ptyxr.to_product("scan.h5")
+    >>> path = ptyxr.tutorial.simulate_product(positions=20).ptyxr.to_product("scan.h5")
     >>> with ptyxr.open_dataset(path) as ds:
     ...     print(ds.attrs["source_format"], ds.position_x.pint.units)
     ptychodus meter

@@ -336,7 +336,7 @@ class PtychodusBackend(BackendEntrypoint):
         Examples
         --------
         >>> import xarray as xr, ptyxr
-        >>> path = ptyxr.tutorial.example().ptyxr.to_product("scan.h5")
+        >>> path = ptyxr.tutorial.simulate_product(positions=20).ptyxr.to_product("scan.h5")
         >>> xr.open_dataset(path, engine="ptychodus").position_x.pint.units
         <Unit('meter')>
         """

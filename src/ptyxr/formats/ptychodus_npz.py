@@ -179,7 +179,7 @@ class PtychodusNpzBackend(BackendEntrypoint):
         --------
         >>> import warnings, xarray as xr, ptyxr
         >>> with warnings.catch_warnings(action="ignore"):  # it has no place for pixel numbers
-        ...     path = ptyxr.tutorial.example().ptyxr.to_product("scan.npz")
+        ...     path = ptyxr.tutorial.simulate_product(positions=20).ptyxr.to_product("scan.npz")
         >>> xr.open_dataset(path, engine="ptychodus-npz").position_x.pint.units
         <Unit('meter')>
         """

@@ -44,7 +44,7 @@ class FileMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> ds.ptyxr.trim() is ds
         True
         """
@@ -162,7 +162,7 @@ class FileMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> path = ds.ptyxr.to_product("scan.h5", photon_energy="9 keV")
         >>> print(f"{ptyxr.open_dataset(path).photon_energy.data.to('keV'):.1f}")
         9.0 kiloelectron_volt
@@ -230,7 +230,7 @@ class FileMethods(Methods):
         Examples
         --------
         >>> import numpy as np, ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> path = ds.ptyxr.to_npz("scan.npz")
         >>> with np.load(path) as file:
         ...     file["diff3d"].shape == ds.diffraction.shape
@@ -279,7 +279,7 @@ class FileMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ptyxr.tutorial.example().ptyxr.to_rawdata()
+        >>> ptyxr.tutorial.simulate_product(positions=20).ptyxr.to_rawdata()
         <RawData: 20 positions, patterns (64, 64), object (...)>
         """
         from ptyxr.formats.ptychopinn_writer import to_rawdata
@@ -318,7 +318,7 @@ class FileMethods(Methods):
         Examples
         --------
         >>> import xarray as xr, ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> store = ds.ptyxr.to_zarr("scan.zarr")
         >>> ptyxr.testing.assert_identical(xr.open_zarr("scan.zarr").ptyxr.quantify(), ds)
         """
@@ -342,7 +342,7 @@ class FileMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> bool(ptyxr.tutorial.example().ptyxr.validate())
+        >>> bool(ptyxr.tutorial.simulate_product(positions=20).ptyxr.validate())
         True
         """
         from ptyxr.checking import validate_dataset

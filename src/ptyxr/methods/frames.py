@@ -41,7 +41,7 @@ class FrameMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> plain = ptyxr.tutorial.example().ptyxr.dequantify()
+        >>> plain = ptyxr.tutorial.simulate_product(positions=20).ptyxr.dequantify()
         >>> plain.object_pixel_width.data
         array(5.e-08)
         >>> plain.ptyxr.quantify().object_pixel_width.data
@@ -74,7 +74,7 @@ class FrameMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> ds.ptyxr.dequantify().position_x.attrs["units"]
         'meter'
         >>> plain = ds.ptyxr.dequantify(for_storage=True)
@@ -174,7 +174,7 @@ class FrameMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> moved = ds.ptyxr.shift(x="1 um")
         >>> print(f"{(moved.position_x - ds.position_x)[0].data.to('um'):.3f}")
         1.000 micrometer
@@ -203,7 +203,7 @@ class FrameMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> astray = ds.assign_coords(position_x=ds.position_x + ptyxr.ureg.Quantity("9 um"))
         >>> edges = astray.ptyxr.register().ptyxr.object_extent
         >>> bool((astray.position_x < edges.maximum_x).all())
@@ -236,7 +236,7 @@ class FrameMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> bare = ds.drop_vars(["object", "object_x", "object_y"])
         >>> bare.ptyxr.fill_object().object.dims
         ('object_layer', 'object_y', 'object_x')
@@ -305,7 +305,7 @@ class FrameMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> coarse = ds.isel(object_x=slice(None, None, 2), object_y=slice(None, None, 2))
         >>> difference = coarse.ptyxr.interp_like(ds).object - ds.object
         >>> difference.shape == ds.object.shape

@@ -34,7 +34,8 @@ class OpticsMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> print(f"{ptyxr.tutorial.example().ptyxr.wavelength.data.to('angstrom'):.4f}")
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
+        >>> print(f"{ds.ptyxr.wavelength.data.to('angstrom'):.4f}")
         1.5498 angstrom
         """
         from ptyxr import optics
@@ -59,7 +60,7 @@ class OpticsMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> width = ds.ptyxr.object_extent.width.data
         >>> round(float((width / ds.object_pixel_width.data).magnitude)) == ds.sizes["object_x"]
         True
@@ -85,7 +86,7 @@ class OpticsMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ptyxr.tutorial.example().ptyxr.object_z.data
+        >>> ptyxr.tutorial.simulate_product(positions=20).ptyxr.object_z.data
         <Quantity([0.], 'meter')>
         """
         from ptyxr import objects
@@ -109,7 +110,7 @@ class OpticsMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> print(f"{ptyxr.tutorial.example().ptyxr.magnification.item():.1f}")
+        >>> print(f"{ptyxr.tutorial.simulate_product(positions=20).ptyxr.magnification.item():.1f}")
         1338.3
         """
         from ptyxr import optics
@@ -135,7 +136,7 @@ class OpticsMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> size = ptyxr.tutorial.example().ptyxr.detector_pixel_size
+        >>> size = ptyxr.tutorial.simulate_product(positions=20).ptyxr.detector_pixel_size
         >>> print(f"{size.width.data.to('um/pixel'):.1f}")
         75.0 micrometer / pixel
         """
@@ -160,7 +161,7 @@ class OpticsMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ptyxr.tutorial.example().ptyxr.amplitude().dtype
+        >>> ptyxr.tutorial.simulate_product(positions=20).ptyxr.amplitude().dtype
         dtype('float32')
         """
         from ptyxr import objects
@@ -184,7 +185,7 @@ class OpticsMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ptyxr.tutorial.example().ptyxr.phase().attrs["units"]
+        >>> ptyxr.tutorial.simulate_product(positions=20).ptyxr.phase().attrs["units"]
         'radian'
         """
         from ptyxr import objects
@@ -217,7 +218,7 @@ class OpticsMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ptyxr.tutorial.example().ptyxr.probe_at(3).dims
+        >>> ptyxr.tutorial.simulate_product(positions=20).ptyxr.probe_at(3).dims
         ('incoherent_mode', 'probe_y', 'probe_x')
         """
         from ptyxr import probes
@@ -245,7 +246,7 @@ class OpticsMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ptyxr.tutorial.example().ptyxr.probe_intensity().dims
+        >>> ptyxr.tutorial.simulate_product(positions=20).ptyxr.probe_intensity().dims
         ('probe_y', 'probe_x')
         """
         from ptyxr import probes
@@ -274,7 +275,7 @@ class OpticsMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ptyxr.tutorial.example().ptyxr.mode_power().values
+        >>> ptyxr.tutorial.simulate_product(positions=20).ptyxr.mode_power().values
         array([1.], dtype=float32)
         """
         from ptyxr import probes

@@ -40,7 +40,7 @@ class PointMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> ds.ptyxr.nearest(x="2 um", y="2.5 um").position_x.shape
         ()
         """
@@ -73,7 +73,7 @@ class PointMethods(Methods):
         Examples
         --------
         >>> import ptyxr
-        >>> ds = ptyxr.tutorial.example()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20)
         >>> middle = {"x": ds.position_x.data.mean(), "y": ds.position_y.data.mean()}
         >>> near = ds.ptyxr.within(**middle, radius="500 nm")
         >>> 0 < near.sizes["position"] < ds.sizes["position"]
@@ -104,7 +104,7 @@ class PointMethods(Methods):
         --------
         >>> import ptyxr
         >>> Q = ptyxr.ureg.Quantity
-        >>> ds = ptyxr.tutorial.example().ptyxr.index_positions()
+        >>> ds = ptyxr.tutorial.simulate_product(positions=20).ptyxr.index_positions()
         >>> ds.sel(position_x=Q("2 um"), position_y=Q("2 um"), method="nearest").position_x.shape
         ()
         """

@@ -20,14 +20,13 @@ Examples
 
 from __future__ import annotations
 
-from ptyxr.tutorial.product import example, simulate_product
+from ptyxr.tutorial.product import simulate_product
 from ptyxr.tutorial.reconstruction import reconstruct
 from ptyxr.tutorial.scan import SIMULATED_OPTICS, SimulatedScan, save_npz, simulate_scan
 
 __all__ = [
     "SIMULATED_OPTICS",
     "SimulatedScan",
-    "example",
     "reconstruct",
     "save_npz",
     "simulate_product",

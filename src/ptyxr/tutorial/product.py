@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from xarray import Dataset
 
-__all__ = ["example", "simulate_product"]
+__all__ = ["simulate_product"]
 
 _OPTICS_SIZE = 64  # columns of the probe that SIMULATED_OPTICS belongs to
 _VIBRATION = 0.012  # of the beam while a pattern is taken, rms, in units of the probe window
@@ -155,29 +155,6 @@ def simulate_product(
         spacing = np.full(layers - 1, _LAYER_SPACING)
         beside[entry.name] = unit_variable(entry.dims, spacing, METER, attrs, quantified=True)
     return replace_coordinates(ds, beside)
-
-
-def example(*, positions: int = 20) -> Dataset:
-    """Return a small simulated scan as a dataset of the data model, in metres.
-
-    Parameters
-    ----------
-    positions : int
-        How many scan points, N.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``object``, ``probe`` (1, 1, 64, 64) complex64 and ``diffraction`` (N, 64, 64) float32 with
-        positions, axes and what `SIMULATED_OPTICS` says: pixels of 50 nm, 8 keV.
-
-    Examples
-    --------
-    >>> ds = example()
-    >>> print(f"{ds.photon_energy.data:.0f}")
-    8000 electron_volt
-    """
-    return simulate_product(positions=positions)
 
 
 def _variable(name: str, values: Any) -> Variable:
