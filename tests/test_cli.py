@@ -459,7 +459,7 @@ def test_demo_without_matplotlib_stops_before_the_picture(tmp_path):
 def process_without_matplotlib(tmp_path, *args, code=0):
     blocked = tmp_path / "blocked"
     blocked.mkdir()
-    (blocked / "matplotlib.py").write_text("raise ImportError('no matplotlib')")
+    (blocked / "matplotlib.py").write_text("raise ImportError('no matplotlib')", encoding="utf-8")
     path = os.pathsep.join([str(blocked), os.environ.get("PYTHONPATH", "")])
     return process(*args, cwd=tmp_path, code=code, PYTHONPATH=path)
 
