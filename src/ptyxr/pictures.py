@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
     from pint import Unit
 
-    from ptyxr._drawing import Style
+    from ptyxr._styles import Style
 
 __all__ = ["DatasetPlots"]
 
@@ -28,7 +28,7 @@ def _style(
     **given: Any,
 ) -> Style:
     """Return the options of a picture, and refuse keywords that neither it nor matplotlib knows."""
-    from ptyxr._drawing import Style, check_keywords
+    from ptyxr._styles import Style, check_keywords
 
     if further:
         parameters = signature(getattr(DatasetPlots, picture)).parameters.values()
