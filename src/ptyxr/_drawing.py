@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
     from matplotlib.transforms import Bbox
     from numpy.typing import NDArray
-    from pint import Unit
 
     from ptyxr._styles import Style
     from ptyxr._thinning import Placed
+    from ptyxr.units import UnitLike
 
 __all__ = [
     "add_colorbar",
@@ -41,7 +41,7 @@ _MICRO: Final = "µ"
 _DARK: Final[Mapping[str, Any]] = MappingProxyType({"facecolor": "0.15", "edgecolor": "none"})
 
 
-def _scale(found: str, span: float, unit: str | Unit | None) -> tuple[float, str]:
+def _scale(found: str, span: float, unit: UnitLike | None) -> tuple[float, str]:
     """Return what to divide numbers of an axis by, and what the unit is called then."""
     if unit is None:
         return prefix(span, found, micro=_MICRO)
@@ -62,7 +62,7 @@ def _scale(found: str, span: float, unit: str | Unit | None) -> tuple[float, str
 
 
 def _scales(
-    placed: Placed, *extent: NDArray[np.float64], unit: str | Unit | None
+    placed: Placed, *extent: NDArray[np.float64], unit: UnitLike | None
 ) -> tuple[tuple[float, str], ...]:
     """Return what to divide x and y by, and their units then, with one SI prefix for both."""
     span = max(float(np.nanmax(values) - np.nanmin(values)) for values in extent)
@@ -71,7 +71,7 @@ def _scales(
 
 
 def label_axes(
-    ax: Axes, placed: Placed, *extent: NDArray[np.float64], unit: str | Unit | None = None
+    ax: Axes, placed: Placed, *extent: NDArray[np.float64], unit: UnitLike | None = None
 ) -> tuple[float, float]:
     """Label both axes, with one SI prefix for both, and return what to divide x and y by."""
     (fx, x), (fy, y) = _scales(placed, *extent, unit=unit)
@@ -129,7 +129,7 @@ def draw_complex(ax: Axes, image: Placed, brightest: float, style: Style) -> Non
         add_phase_bar(ax, ScalarMappable(Normalize(-math.pi, math.pi), ListedColormap(hues)))
 
 
-def draw_positions_on(ax: Axes, image: Placed, points: Placed, unit: str | Unit | None) -> str:
+def draw_positions_on(ax: Axes, image: Placed, points: Placed, unit: UnitLike | None) -> str:
     """Draw scan positions on a picture, and return what is to be said of those not in it."""
     if points.unit != image.unit:
         return f"positions are in {points.unit[0]}"
@@ -148,7 +148,7 @@ def draw_positions_on(ax: Axes, image: Placed, points: Placed, unit: str | Unit 
     return "" if inside.all() else f"{(~inside).mean():.1%} of the positions outside"
 
 
-def add_scale_bar(ax: Axes, factor: float, found: str, unit: str | Unit | None = None) -> None:
+def add_scale_bar(ax: Axes, factor: float, found: str, unit: UnitLike | None = None) -> None:
     """Draw a bar of a round length, about a quarter of the picture's width, in its corner.
 
     Parameters

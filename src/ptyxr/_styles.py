@@ -13,7 +13,8 @@ from ptyxr.errors import PtyxrError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pint import Unit
+    from ptyxr.units import UnitLike
+
 
 __all__ = ["PLAIN", "Style", "check_keywords"]
 
@@ -31,7 +32,7 @@ class Style(NamedTuple):
         What matplotlib is to be given beside what ptyxr gives it, or in its place.
     """
 
-    unit: str | Unit | None = None
+    unit: UnitLike | None = None
     scale_bar: bool = False
     colorbar: bool = True
     given: Mapping[str, Any] = MappingProxyType({})
