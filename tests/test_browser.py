@@ -174,7 +174,7 @@ PICTURE = "<img src='data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA='>"
         ("<b class='xr-var-name' style='color: #eee'>pale</b>", "cannot be read: pale"),
         ("<p class='ptyxr-facts'><span style='color: oklch(0.95 0 0)'>8 keV</span></p>", "8 keV"),
         (
-            CUT := "<p class='xr-var-preview' style='overflow: hidden; width: {}'>[m] 1.5e-08</p>",
+            CUT.format("20em"),
             None,
         ),
         (CUT.format("1em"), r"the unit is cut off: \[m\]"),

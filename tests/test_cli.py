@@ -459,7 +459,7 @@ def test_demo_without_matplotlib_stops_before_the_picture(tmp_path):
 def process_without_matplotlib(tmp_path, *args, code=0):
     blocked = tmp_path / "blocked"
     blocked.mkdir()
-    (blocked / "matplotlib.py").write_text("raise ImportError('no matplotlib')")
+    (blocked / "matplotlib.py").write_text("raise ImportError('no matplotlib')", encoding="utf-8")
     path = os.pathsep.join([str(blocked), os.environ.get("PYTHONPATH", "")])
     return process(*args, cwd=tmp_path, code=code, PYTHONPATH=path)
 
@@ -488,7 +488,7 @@ def test_an_interrupt_ends_with_130(product, monkeypatch):
     def interrupted(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ptyxr, "open_dataset", interrupted)
+    monkeypatch.setattr("ptyxr._info.open_dataset", interrupted)
     assert "interrupted" in invoke("info", product, code=130).stderr
 
 
@@ -496,7 +496,7 @@ def test_a_defect_is_named_as_one(product, monkeypatch):
     def broken(*_args, **_kwargs):
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr(ptyxr, "open_dataset", broken)
+    monkeypatch.setattr("ptyxr._info.open_dataset", broken)
     result = invoke("info", product, code=1)
     assert "ZeroDivisionError: by nothing" in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -14,7 +14,9 @@ BASH = shutil.which("bash")
 def folder(tmp_path):
     """Give a folder in which there is the command, as an installer makes it."""
     command = tmp_path / "ptyxr"
-    command.write_text(f"#!{sys.executable}\nfrom ptyxr.cli import main\nmain()\n")
+    command.write_text(
+        f"#!{sys.executable}\nfrom ptyxr.cli import main\nmain()\n", encoding="utf-8"
+    )
     command.chmod(0o755)
     return tmp_path
 

@@ -65,7 +65,7 @@ def test_the_wheel_works_by_itself(built, tmp_path):
     where = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     # After the environment's own, so that ptyxr is the wheel's.
     packages = [p for p in sys.path if Path(p).name in ("site-packages", "dist-packages")]
-    (Path(where) / "others.pth").write_text("\n".join(packages))
+    (Path(where) / "others.pth").write_text("\n".join(packages), encoding="utf-8")
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     python_runs = (python, "-W", "error::UserWarning", "-c")
     said = run(*python_runs, "import ptyxr; print(ptyxr.__file__)", cwd=tmp_path, env=env)

@@ -23,7 +23,7 @@ def public(thing):
 
 
 def test_the_model_is_in_its_tables():
-    page = (DOCS / "data-model.md").read_text()
+    page = (DOCS / "data-model.md").read_text(encoding="utf-8")
     shown = re.findall(r"^```\{model-table\} (\w+)$", page, re.MULTILINE)
     assert sorted(shown) == sorted({*tables.ROLES, "series"})
     text = "".join(map(tables.model, tables.ROLES))
@@ -36,7 +36,7 @@ def test_the_model_is_in_its_tables():
 
 
 def test_every_engine_has_its_table():
-    page = (DOCS / "formats.md").read_text()
+    page = (DOCS / "formats.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^```\{key-table\} ([\w-]+)$", page, re.MULTILINE)) == {*tables.FORMATS}
     ours = {
         name
@@ -65,11 +65,15 @@ def test_every_spelling_is_in_its_table():
 
 def api(pattern):
     """Return the names that are listed in api.md with what stands before them."""
-    return set(re.findall(rf"^   {pattern}(\w+)$", (DOCS / "api.md").read_text(), re.MULTILINE))
+    return set(
+        re.findall(
+            rf"^   {pattern}(\w+)$", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE
+        )
+    )
 
 
 def test_the_face_is_in_the_api():
-    text = (DOCS / "api.md").read_text()
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
     for name in ptyxr.__all__:
         if name == "__version__":
             continue
@@ -88,7 +92,7 @@ def test_the_accessors_are_in_the_api(npz):
 
 def test_indexes_and_errors_are_in_the_api():
     assert api(r"indexes\.") == {*indexes.__all__}
-    text = (DOCS / "api.md").read_text()
+    text = (DOCS / "api.md").read_text(encoding="utf-8")
     assert ".. automodule:: ptyxr.errors\n   :members:" in text
     kinds = {
         name
@@ -103,7 +107,7 @@ def test_every_command_is_on_its_page():
 
     from ptyxr.cli import app
 
-    page = (DOCS / "cli.md").read_text()
+    page = (DOCS / "cli.md").read_text(encoding="utf-8")
     commands = typer.main.get_command(app).commands
     assert set(re.findall(r"^```\{command-help\} (\w+)$", page, re.MULTILINE)) == {*commands}
 
@@ -113,17 +117,19 @@ def test_every_command_is_on_its_page():
 
 def test_links_that_lead_nowhere_are_found(tmp_path):
     (tmp_path / "there").mkdir()
-    (tmp_path / "there/b.html").write_text('<h1 id="top">B</h1><a name="old"></a>')
+    (tmp_path / "there/b.html").write_text(
+        '<h1 id="top">B</h1><a name="old"></a>', encoding="utf-8"
+    )
     (tmp_path / "p.png").touch()
     good = (
         '<a href="there/b.html#top"></a><a href="there/b.html#old"></a><img src="p.png">'
         '<a href="https://example.org/x#y"></a><a href="#"></a><a href="#here" id="here"></a>'
         '<a href="?q=1"></a>'
     )
-    (tmp_path / "a.html").write_text(good)
+    (tmp_path / "a.html").write_text(good, encoding="utf-8")
     assert check_links.check(tmp_path) == []
     bad = '<a href="there/c.html"></a><a href="there/b.html#end"></a><img src="q.png">'
-    (tmp_path / "a.html").write_text(good + bad)
+    (tmp_path / "a.html").write_text(good + bad, encoding="utf-8")
     assert check_links.check(tmp_path) == [
         "a.html: q.png: there is no such file",
         "a.html: there/b.html#end: there is no such anchor",
@@ -134,14 +140,16 @@ def test_links_that_lead_nowhere_are_found(tmp_path):
 def test_the_readme_leads_to_files(tmp_path):
     assert check_links.check_readme(DOCS.parent / "README.md") == []
     readme = tmp_path / "README.md"
-    readme.write_text("[a](docs/none.md#x) [b](https://example.org) [c](README.md)")
+    readme.write_text(
+        "[a](docs/none.md#x) [b](https://example.org) [c](README.md)", encoding="utf-8"
+    )
     assert check_links.check_readme(readme) == ["README.md: docs/none.md: there is no such file"]
 
 
 def test_a_row_that_is_missing_is_found(tmp_path):
     anchors = [tables.anchor(name) for name in SCHEMA]
     page = tmp_path / "data-model.html"
-    page.write_text("".join(f'<code id="{one}"></code>' for one in anchors))
+    page.write_text("".join(f'<code id="{one}"></code>' for one in anchors), encoding="utf-8")
     assert check_links.check_model(tmp_path) == []
-    page.write_text("".join(f'<code id="{one}"></code>' for one in anchors[1:]))
+    page.write_text("".join(f'<code id="{one}"></code>' for one in anchors[1:]), encoding="utf-8")
     assert check_links.check_model(tmp_path) == ["data-model.html: 'object' has no row"]

@@ -299,6 +299,6 @@ def test_missing_zarr_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(MissingDependencyError, match="pip install zarr"):
         ptyxr.tutorial.simulate_product(positions=20).ptyxr.to_zarr(tmp_path / "scan.zarr")
-    (tmp_path / "zarr.json").write_text("{}")
+    (tmp_path / "zarr.json").write_text("{}", encoding="utf-8")
     with pytest.raises(MissingDependencyError, match="pip install zarr"):
         ptyxr.open_dataset(tmp_path)

@@ -91,7 +91,7 @@ def test_the_command_line_says_the_same(mistake, tmp_path):
 
 
 def test_the_documentation_says_what_is_said(tmp_path):
-    text = mistakes.DOCS.read_text()
+    text = mistakes.DOCS.read_text(encoding="utf-8")
     for group, members in MISTAKES.items():
         assert f"## {group}\n" in text
         for number, mistake in enumerate(members):

@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 
 import releases
-from ptyxr import frame, optics
+from ptyxr import frame, optics, pixel_sizes
 from ptyxr.coordinates import dequantify
 from ptyxr.errors import GridError, InvalidDataError, MissingDataError, PtyxrError, UnitError
 from ptyxr.formats.ptychodus import PtychodusBackend
@@ -203,7 +203,7 @@ def test_scalars_are_those_of_ptychodus(products, told, name):
 def test_detector_pixels_are_those_of_ptychodus(products, told, name):
     with open_product(products[name]) as ds:
         np.testing.assert_array_equal(detector_sizes(far(ds)), told[f"{name}/far_field"])
-        pitch = [frame.pixel_length(ds, f"probe_{n}") for n in "xy"]
+        pitch = [pixel_sizes.pixel_length(ds, f"probe_{n}") for n in "xy"]
     for far_field in ("far", "near"):
         back = told[f"{name}/object_plane/{far_field}"]
         np.testing.assert_allclose(back, pitch, rtol=1e-15)
@@ -567,7 +567,7 @@ def test_magnification_without_an_optic_is_one(rich):
 
 
 def test_detector_pixels_that_were_told_come_first(rich):
-    told = frame.assign_pixel_size(rich, detector=("75 um", "70 um"))
+    told = pixel_sizes.assign_pixel_size(rich, detector=("75 um", "70 um"))
     assert detector_sizes(told) == [7.5e-5, 7e-5]
     # 0 is what upstream writes for unknown.
     unknown = rich.assign_coords(

@@ -111,7 +111,7 @@ def test_warnings_point_at_the_users_line(npz, tmp_path):
 
 
 def test_the_readme_has_its_two_commands():
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     for command in (
         "python3 -m venv .venv && .venv/bin/pip install '.[plot]' && .venv/bin/ptyxr demo",
         "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest",
@@ -121,17 +121,16 @@ def test_the_readme_has_its_two_commands():
 
 
 def test_the_changelog_and_the_citation_are_there():
-    assert "## Unreleased" in (ROOT / "docs/changelog.md").read_text()
-    assert "ptyxr" in (ROOT / "CITATION.cff").read_text()
-    assert json.dumps((ROOT / "LICENSE").read_text()).startswith('"BSD 3-Clause')
+    assert "## Unreleased" in (ROOT / "docs/changelog.md").read_text(encoding="utf-8")
+    assert "ptyxr" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert json.dumps((ROOT / "LICENSE").read_text(encoding="utf-8")).startswith('"BSD 3-Clause')
 
 
 def test_a_product_opened_by_a_netcdf_engine(product):
-    for engine in ("h5netcdf",):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ds = xr.open_dataset(product, engine=engine, phony_dims="sort", invalid_netcdf=True)
-        for call in (lambda ds=ds: ds.ptyxr.to("um"), lambda ds=ds: ds.ptyxr.plot()):
-            with pytest.raises(errors.FormatError, match="engine='ptychodus'"):
-                call()
-        assert "accessor" in repr(ds.ptyxr)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ds = xr.open_dataset(product, engine="h5netcdf", phony_dims="sort", invalid_netcdf=True)
+    for call in (lambda: ds.ptyxr.to("um"), lambda: ds.ptyxr.plot):
+        with pytest.raises(errors.FormatError, match="engine='ptychodus'"):
+            call()
+    assert "accessor" in repr(ds.ptyxr)

@@ -122,8 +122,10 @@ def remote(folder, monkeypatch):
     shutil.copyfile("product.h5", "results/scan.h5")
     shutil.make_archive(str(served / "results"), "zip", folder, "results")
 
-    Path("config").write_text("[profile beamline]\nregion = us-east-1\n")
-    Path("keys").write_text("[beamline]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    Path("config").write_text("[profile beamline]\nregion = us-east-1\n", encoding="utf-8")
+    Path("keys").write_text(
+        "[beamline]\naws_access_key_id = a\naws_secret_access_key = b\n", encoding="utf-8"
+    )
     with ExitStack() as until, warnings.catch_warnings():
         # fsspec never closes the file of a blockcache.
         warnings.filterwarnings("ignore", "unclosed file .*cache", ResourceWarning)

@@ -444,6 +444,23 @@ def test_what_matplotlib_knows_is_taken(ds):
     ds.ptyxr.plot.loss(ls="--", mec="red", markersize=3, scalex=False, c="k", label="one")
 
 
+def test_an_array_is_drawn_by_the_picture_of_its_name(ds):
+    _, ax = plt.subplots()
+    assert ds.object.ptyxr.plot(ax=ax, unit="nm", quantity="phase", colorbar=False) is ax
+    assert (ax.get_title(), ax.get_xlabel()) == ("Object phase", "x (nm)")
+    assert len(ax.figure.axes) == 1
+    (image,) = ds.diffraction.ptyxr.plot(index=3, cmap="gray", vmin=2, vmax=9).images
+    assert image.axes.get_title() == "Diffraction pattern 3"
+    assert (image.get_cmap().name, image.get_clim()) == ("gray", (2, 9))
+    (line,) = ds.loss.ptyxr.plot(color="red", log=False).lines
+    assert line.get_color() == "red"
+    for array, wrong in ((ds.loss, {"scale_bar": True}), (ds.object, {"mode": 1})):
+        with pytest.raises(TypeError, match=f"plot.{array.name}.*{next(iter(wrong))!r}"):
+            array.ptyxr.plot(**wrong)
+    with pytest.raises(MissingDataError, match="'object', 'probe', 'loss' or 'diffraction'"):
+        ds.position_x.ptyxr.plot()
+
+
 def test_unknown_quantity_is_refused(ds):
     with pytest.raises(ValueError, match="amplitude"):
         plotting.plot_object(ds, quantity="modulus")

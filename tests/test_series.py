@@ -470,7 +470,7 @@ def broken(files, tmp_path):
     shutil.copy(files[0], tmp_path / "a.h5")
     shutil.copy(files[1], tmp_path / "b.h5")
     (tmp_path / "cut.h5").write_bytes(files[0].read_bytes()[:3000])
-    (tmp_path / "text.h5").write_text("no product")
+    (tmp_path / "text.h5").write_text("no product", encoding="utf-8")
     write(alone(files[0]).drop_vars("tomography_angle"), tmp_path / "without.h5")
     return tmp_path
 
@@ -621,7 +621,8 @@ def test_a_process_that_dies_amid_its_answer_is_told_of(tmp_path, monkeypatch):
         "import os, pickle\n"
         "def ends_amid_its_answer(answer):\n"
         "    os.write(3, pickle.dumps(answer)[:-2])\n"
-        "    os._exit(4)\n"
+        "    os._exit(4)\n",
+        encoding="utf-8",
     )
     monkeypatch.syspath_prepend(tmp_path)
     amid = importlib.import_module("amid")
@@ -635,7 +636,8 @@ def test_a_script_needs_no_guard(files, tmp_path):
     script.write_text(
         "import sys, ptyxr\n"
         "print('once')\n"
-        "print(ptyxr.open_series(sys.argv[1:] * 10, parallel=2).sizes['tomography_angle'])\n"
+        "print(ptyxr.open_series(sys.argv[1:] * 10, parallel=2).sizes['tomography_angle'])\n",
+        encoding="utf-8",
     )
     command = [sys.executable, str(script), *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

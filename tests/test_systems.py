@@ -1,8 +1,10 @@
 """ptyxr works where calls of Linux are not: what Windows lacks is taken away, and it goes on."""
 
+import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +96,15 @@ def test_a_console_that_cannot_write_a_letter_shows_something_else(product, tmp_
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert "ångström".encode("cp1252") in done.stdout
+
+
+def test_text_is_read_and_written_in_an_encoding_that_is_said():
+    """Windows has one of its own. Of a path, ruff sees it only where the path is made."""
+    root = Path(__file__).parents[1]
+    for file in (path for part in ("src", "tests", "docs") for path in (root / part).rglob("*.py")):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+                told = call.func.attr not in {"read_text", "write_text"} or any(
+                    keyword.arg == "encoding" for keyword in call.keywords
+                )
+                assert told, f"{file.relative_to(root)}, line {call.lineno}"

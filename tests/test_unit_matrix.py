@@ -62,7 +62,7 @@ def test_coordinates_are_what_they_are_without_units(opened, name):
 
 
 def test_the_documentation_says_what_is_measured(results):
-    text = matrix.DOCS.read_text()
+    text = matrix.DOCS.read_text(encoding="utf-8")
     said = dict(re.findall(r"^\| (.*?) \| (.*?) \| .*? \|$", text, re.MULTILINE))
     assert set(OPS) <= set(said)
     for name, op in OPS.items():

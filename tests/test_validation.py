@@ -412,7 +412,9 @@ def not_there(path):
         Path.mkdir,
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(b"\x1f\x8b\x08"),
-        lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\n"),
+        lambda path: path.write_text(
+            "version https://git-lfs.github.com/spec/v1\n", encoding="utf-8"
+        ),
         lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 100),
         lambda path: path.write_bytes(product_path().read_bytes()[:9000]),
         lambda path: h5py.File(path, "w").close(),

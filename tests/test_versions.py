@@ -50,7 +50,7 @@ def test_versions_are_shown(capsys):
 
 def test_versions_without_packages_and_without_their_weight(tmp_path):
     """What is broken or missing is said; nothing that is not needed is imported."""
-    (tmp_path / "h5py.py").write_text("raise ImportError('DLL load failed')")
+    (tmp_path / "h5py.py").write_text("raise ImportError('DLL load failed')", encoding="utf-8")
     code = (
         "import sys, xarray; before = set(sys.modules);"
         "from ptyxr.versions import show_versions; show_versions();"

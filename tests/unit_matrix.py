@@ -759,8 +759,8 @@ def main() -> None:
         )
     print(text)
     if arguments.write:
-        head, rest = DOCS.read_text().split(BEGIN)
-        DOCS.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+        head, rest = DOCS.read_text(encoding="utf-8").split(BEGIN)
+        DOCS.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,25 +16,22 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from ptyxr.amounts import number, shape
 from ptyxr.errors import PtyxrError, printable
-from ptyxr.model import AXES, SCHEMA
 from ptyxr.waiting import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import RenderableType
-    from xarray import Dataset
 
 __all__ = [
     "DEBUG",
     "Group",
-    "describe",
     "file_size",
     "progress",
     "say",
     "show",
+    "table",
 ]
 
 #: Environment variable that asks for tracebacks.
@@ -185,13 +182,14 @@ def show(*renderables: RenderableType) -> None:
     typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> RenderableType:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> RenderableType:
+    """Return a table; its cells are text as it is, which may come from a file."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     terminal = sys.stdout.isatty()
-    table = Table(
+    made = Table(
         *columns,
         show_header=any(columns),
         box=box.SIMPLE_HEAD if terminal else None,
@@ -201,101 +199,8 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> RenderableT
     )
     for row in rows:
         # Names and texts come from files, and could steer the terminal.
-        table.add_row(*(escape(printable(cell)) for cell in row))
-    return table
-
-
-def describe(ds: Dataset, heading: Sequence[tuple[str, str]], unknown: Sequence[str]) -> None:
-    """Print what a dataset holds, without reading its arrays.
-
-    Parameters
-    ----------
-    ds : Dataset
-        A dataset of the model.
-    heading : sequence of (str, str)
-        What is known of the file itself, as names and values.
-    unknown : sequence of str
-        What in the file ptyxr does not know.
-    """
-    known = [(name, str(ds.attrs[name])) for name in SCHEMA if ds.attrs.get(name) not in (None, "")]
-    other = [(str(name), str(ds.attrs[name])) for name in ds.attrs if name not in SCHEMA]
-    scalars, along = _coordinates(ds)
-    arrays = [
-        (
-            str(name),
-            shape(variable.shape),
-            ", ".join(map(str, variable.dims)),
-            str(variable.dtype),
-            file_size(variable.nbytes),
-            _note(variable),
-        )
-        for name, variable in ds.data_vars.variables.items()
-    ]
-    tables: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
-        "File": (("", ""), [*heading, *((name, _short(value)) for name, value in known + other)]),
-        "Arrays": (("name", "shape", "dimensions", "dtype", "size", "what"), arrays),
-        "Coordinates": (("name", "length", "first to last, or range", "pixel", "what"), along),
-        "Scalars": (("name", "value", "what"), scalars),
-        "Not known to ptyxr": (("",), [(name,) for name in unknown] or [("nothing",)]),
-    }
-    parts: list[RenderableType] = []
-    for title, (columns, rows) in tables.items():
-        if rows:
-            parts += ["", f"[bold]{title}[/bold]", _table(columns, rows)]
-    show(*parts[1:])
-
-
-def _short(text: str, length: int = 300) -> str:
-    return text if len(text) <= length else f"{text[:length]}… ({len(text)} characters)"
-
-
-def _note(variable: Any) -> str:
-    notes = [str(variable.attrs.get("long_name", ""))]
-    if "quantity" in variable.attrs:
-        notes.append(f"as {variable.attrs['quantity']}")
-    if variable.encoding.get("compression"):
-        notes.append(f"compressed ({variable.encoding['compression']})")
-    return ", ".join(filter(None, notes))
-
-
-def _coordinates(ds: Dataset) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """Return the rows for scalar coordinates, and for those along a dimension."""
-    import numpy as np
-
-    from ptyxr.coordinates import axis, magnitude, unit_of
-
-    scalars: list[tuple[str, ...]] = []
-    along: list[tuple[str, ...]] = []
-    for name in map(str, ds.coords):
-        variable = ds.variables[name]
-        what = str(variable.attrs.get("long_name", ""))
-        has_unit = name not in SCHEMA or SCHEMA[name].unit is not None
-        unit = unit_of(ds, name) if has_unit and "units" in variable.attrs else None
-        values = magnitude(ds, name) if unit is not None else np.asarray(variable.values)
-        if name in AXES and variable.dims == (name,):
-            grid = axis(ds, name).grid
-            pitch = number(abs(grid.pitch), grid.unit)
-            ends = (
-                f"{number(float(values[0]), unit)} to {number(values[-1], unit)}"
-                if values.size
-                else ""
-            )
-            along.append((name, str(variable.size), ends, pitch, what))
-        elif not variable.ndim:
-            value = values[()]
-            scalars.append(
-                (
-                    name,
-                    number(float(value), unit) if value.dtype.kind in "fiu" else f"{value}",
-                    what,
-                )
-            )
-        else:
-            span = ""
-            if values.size and values.dtype.kind in "fiu":
-                span = f"{number(values.min(), unit)} to {number(values.max(), unit)}"
-            along.append((name, shape(variable.shape), span, "", what))
-    return scalars, along
+        made.add_row(*(escape(printable(cell)) for cell in row))
+    return made
 
 
 @contextlib.contextmanager

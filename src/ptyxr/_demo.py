@@ -62,7 +62,7 @@ def run_demo(output_dir: Path) -> None:
     import xarray as xr
 
     import ptyxr
-    from ptyxr._drawing import headless
+    from ptyxr._figures import headless
 
     output_dir.mkdir(parents=True, exist_ok=True)
     files = {"npz": "scan.npz", "product": "scan.h5", "picture": "scan.png"}

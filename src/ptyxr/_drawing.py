@@ -1,201 +1,47 @@
-"""What pictures are made of: axes, images in their place, colour bars, scale bars, colours."""
+"""What pictures are made of: images in their place, labels, colour bars, scale bars, colours."""
 
 from __future__ import annotations
 
 import math
-from difflib import get_close_matches
 from functools import partial
-from inspect import signature
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ptyxr._thinning import edges
 from ptyxr.amounts import prefix, round_below
-from ptyxr.errors import MissingDependencyError, PtyxrError, UnitError
+from ptyxr.errors import PtyxrError, UnitError
 from ptyxr.units import METER, PIXEL, canonical, convert_scalar, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
     from matplotlib.image import AxesImage
     from matplotlib.transforms import Bbox
     from numpy.typing import NDArray
-    from pint import Unit
 
+    from ptyxr._styles import Style
     from ptyxr._thinning import Placed
+    from ptyxr.units import UnitLike
 
 __all__ = [
-    "PLAIN",
-    "Style",
     "add_colorbar",
     "add_phase_bar",
     "add_scale_bar",
-    "check_keywords",
     "complex_colors",
     "draw_complex",
     "draw_image",
     "draw_positions_on",
-    "headless",
     "label_axes",
-    "lay_out",
-    "new_axes",
-    "new_figure",
-    "pyplot",
 ]
 
 _MICRO: Final = "µ"
 _DARK: Final[Mapping[str, Any]] = MappingProxyType({"facecolor": "0.15", "edgecolor": "none"})
 
 
-class Style(NamedTuple):
-    """The options that all pictures have.
-
-    Attributes
-    ----------
-    unit : str or pint.Unit, optional
-        Unit of both axes; by default the one with the prefix that fits.
-    scale_bar, colorbar : bool
-        Whether to draw them.
-    given : mapping
-        What matplotlib is to be given beside what ptyxr gives it, or in its place.
-    """
-
-    unit: str | Unit | None = None
-    scale_bar: bool = False
-    colorbar: bool = True
-    given: Mapping[str, Any] = MappingProxyType({})
-
-    def over(self, **defaults: Any) -> dict[str, Any]:
-        """Return the keywords of matplotlib: what was given, and else the defaults."""
-        taken: set[str] = set()
-        if "norm" in self.given:  # it has its own limits
-            taken |= {"vmin", "vmax"}
-        if self.given.keys() & {"linewidth", "linewidths"}:  # other names of it
-            taken.add("lw")
-        defaults = {k: v for k, v in defaults.items() if k not in taken}
-        return {**defaults, **self.given}
-
-    def refuse(self, *names: str, since: str) -> None:
-        """Refuse keywords that a picture has no use for, rather than drop them silently."""
-        for name in names:
-            if name in self.given:
-                raise PtyxrError(
-                    f"the picture does not take this: {since}",
-                    key=name,
-                    found=repr(self.given[name]),
-                )
-
-
-#: No option.
-PLAIN: Final = Style()
-
-
-def check_keywords(picture: str, method: str, given: Iterable[str], own: Iterable[str]) -> None:
-    """Refuse keywords that matplotlib would stumble over when half of a picture is drawn.
-
-    Parameters
-    ----------
-    picture : str
-        What was called.
-    method : {"imshow", "scatter", "plot"}
-        The method of ``Axes`` that is to be given the keywords.
-    given, own : iterable of str
-        The keywords, and what the picture itself takes.
-
-    Raises
-    ------
-    TypeError
-        If there is one that `method` does not know; it names the one that is alike.
-    """
-    if not (given := list(given)):
-        return
-    pyplot()  # which says what to install
-    from matplotlib.artist import ArtistInspector
-    from matplotlib.axes import Axes
-    from matplotlib.collections import PathCollection
-    from matplotlib.image import AxesImage
-    from matplotlib.lines import Line2D
-
-    artists = {"imshow": AxesImage, "scatter": PathCollection, "plot": Line2D}
-    artist = ArtistInspector(artists[method])
-    known = {*signature(getattr(Axes, method)).parameters, *artist.get_setters()}
-    known = known.union(*artist.aliasd.values()) - {"self", "X", "x", "y", "args", "kwargs", "data"}
-    if unknown := [name for name in given if name not in known]:
-        alike = get_close_matches(unknown[0], own, n=1) or get_close_matches(unknown[0], known, n=1)
-        raise TypeError(
-            f"plot.{picture}() takes no {unknown[0]!r}"
-            + (f" (did you mean {alike[0]!r}?)" if alike else "")
-            + f"; beside {', '.join(own)} it takes what matplotlib's Axes.{method} does"
-        )
-
-
-def new_axes(ax: Axes | None) -> Axes:
-    """Return the axes given, or those of a new figure."""
-    # Of pyplot's only here: a notebook shows what pyplot has made.
-    if ax is None:
-        made: Axes = pyplot().subplots(layout="constrained")[1]
-        return made
-    if getattr(ax, "name", None) != "rectilinear":
-        raise PtyxrError(
-            "a picture is drawn into one matplotlib Axes with x and y",
-            key="ax",
-            found=f"{type(ax).__module__}.{type(ax).__qualname__}",
-            remedy="Make one: fig, ax = matplotlib.pyplot.subplots()",
-        )
-    return ax
-
-
-def new_figure(size: tuple[float, float]) -> Figure:
-    """Return a figure of pyplot's, which a notebook shows once, also where it ends a cell.
-
-    What ends a cell is shown, and then all that pyplot has open.
-    """
-    fig: Any = pyplot().figure(figsize=size, layout="constrained")
-    fig._ipython_display_ = partial(_show_once, fig)
-    return cast("Figure", fig)
-
-
-def lay_out(fig: Figure | SubFigure) -> None:
-    """Keep labels from lying over each other in a figure for which no layout was chosen.
-
-    A figure that has something in it already, or that is a part of one, is left as it is.
-    """
-    from matplotlib.figure import Figure
-
-    if isinstance(fig, Figure) and not (fig.get_layout_engine() or fig.axes or fig.subfigs):
-        fig.set_layout_engine("constrained")
-
-
-def _show_once(fig: Any) -> None:
-    """Show a figure as IPython does, and take it from what pyplot is about to show.
-
-    It is called by whoever comes first, and only once. Backends whose figures stay open in the page
-    show them as they do.
-    """
-    del fig._ipython_display_
-    if "inline" not in pyplot().get_backend():
-        raise NotImplementedError  # by which IPython knows that there are other ways
-    from IPython.display import display
-
-    display(fig)
-    pyplot().close(fig)
-
-
-def pyplot() -> Any:
-    """Return pyplot, or raise a `MissingDependencyError` that says what to install."""
-    try:
-        from matplotlib import pyplot as plt
-    except ImportError as error:
-        problem = "plotting needs matplotlib, which is not installed"
-        raise MissingDependencyError(problem, remedy="pip install 'ptyxr[plot]'") from error
-    return plt
-
-
-def _scale(found: str, span: float, unit: str | Unit | None) -> tuple[float, str]:
+def _scale(found: str, span: float, unit: UnitLike | None) -> tuple[float, str]:
     """Return what to divide numbers of an axis by, and what the unit is called then."""
     if unit is None:
         return prefix(span, found, micro=_MICRO)
@@ -216,7 +62,7 @@ def _scale(found: str, span: float, unit: str | Unit | None) -> tuple[float, str
 
 
 def _scales(
-    placed: Placed, *extent: NDArray[np.float64], unit: str | Unit | None
+    placed: Placed, *extent: NDArray[np.float64], unit: UnitLike | None
 ) -> tuple[tuple[float, str], ...]:
     """Return what to divide x and y by, and their units then, with one SI prefix for both."""
     span = max(float(np.nanmax(values) - np.nanmin(values)) for values in extent)
@@ -225,7 +71,7 @@ def _scales(
 
 
 def label_axes(
-    ax: Axes, placed: Placed, *extent: NDArray[np.float64], unit: str | Unit | None = None
+    ax: Axes, placed: Placed, *extent: NDArray[np.float64], unit: UnitLike | None = None
 ) -> tuple[float, float]:
     """Label both axes, with one SI prefix for both, and return what to divide x and y by."""
     (fx, x), (fy, y) = _scales(placed, *extent, unit=unit)
@@ -283,7 +129,7 @@ def draw_complex(ax: Axes, image: Placed, brightest: float, style: Style) -> Non
         add_phase_bar(ax, ScalarMappable(Normalize(-math.pi, math.pi), ListedColormap(hues)))
 
 
-def draw_positions_on(ax: Axes, image: Placed, points: Placed, unit: str | Unit | None) -> str:
+def draw_positions_on(ax: Axes, image: Placed, points: Placed, unit: UnitLike | None) -> str:
     """Draw scan positions on a picture, and return what is to be said of those not in it."""
     if points.unit != image.unit:
         return f"positions are in {points.unit[0]}"
@@ -302,7 +148,7 @@ def draw_positions_on(ax: Axes, image: Placed, points: Placed, unit: str | Unit 
     return "" if inside.all() else f"{(~inside).mean():.1%} of the positions outside"
 
 
-def add_scale_bar(ax: Axes, factor: float, found: str, unit: str | Unit | None = None) -> None:
+def add_scale_bar(ax: Axes, factor: float, found: str, unit: UnitLike | None = None) -> None:
     """Draw a bar of a round length, about a quarter of the picture's width, in its corner.
 
     Parameters
@@ -393,12 +239,3 @@ def complex_colors(values: NDArray[Any]) -> NDArray[np.float64]:
     bright = 1.055 * linear ** (1 / 2.4) - 0.055
     rgb: NDArray[np.float64] = np.where(linear <= 0.0031308, 12.92 * linear, bright)
     return rgb
-
-
-def headless() -> None:
-    """Draw into files, for which no screen is needed."""
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        return  # what draws says it better
-    mpl.use("Agg")

@@ -17,6 +17,7 @@ from ptyxr.methods.points import PointMethods
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
     from ptyxr.pictures import DatasetPlots
     from ptyxr.units import QuantityLike, UnitLike
@@ -305,22 +306,50 @@ class PtyxrDataArrayAccessor:
 
         return objects.phase(self._array)
 
-    def plot(self, **kwargs: Any) -> Axes:
+    def plot(
+        self,
+        *,
+        unit: UnitLike | None = None,
+        scale_bar: bool | None = None,
+        colorbar: bool | None = None,
+        cmap: str | Colormap | None = None,
+        vmin: float | None = None,
+        vmax: float | None = None,
+        ax: Axes | None = None,
+        **further: Any,
+    ) -> Axes:
         """Draw the array, as the picture of a dataset does that has its name.
 
         Parameters
         ----------
-        **kwargs
-            What the picture of this name takes, as ``ds.ptyxr.plot.object`` of an object.
+        unit : str or pint.Unit, optional
+            Unit of the axes, as "nm"; by default the one with the prefix that fits.
+        scale_bar : bool, optional
+            Whether to draw a bar of a round length; by default there is none.
+        colorbar : bool, optional
+            Whether to draw a colour bar; by default there is one.
+        cmap : str or matplotlib.colors.Colormap, optional
+            Colours.
+        vmin, vmax : float, optional
+            Values at the ends of the colours.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; without, in a new figure of pyplot's.
+        **further
+            What else the picture of this name takes: ``quantity`` and ``layer`` of an object,
+            ``quantity`` and ``mode`` of a probe, ``index`` and ``log`` of patterns, and what
+            matplotlib takes. A loss takes ``log``, ``ax`` and what ``Axes.plot`` does.
 
         Returns
         -------
         matplotlib.axes.Axes
+            The axes drawn into.
 
         Raises
         ------
         MissingDataError
             If there is no picture for an array of this name.
+        TypeError
+            If the picture does not take a keyword.
 
         Examples
         --------
@@ -339,5 +368,14 @@ class PtyxrDataArrayAccessor:
             )
         from ptyxr.pictures import DatasetPlots
 
+        shared = {
+            "unit": unit,
+            "scale_bar": scale_bar,
+            "colorbar": colorbar,
+            "cmap": cmap,
+            "vmin": vmin,
+            "vmax": vmax,
+        }
+        told = {key: value for key, value in shared.items() if value is not None}
         picture = getattr(DatasetPlots(self._array.to_dataset()), name)
-        return picture(**kwargs)  # type: ignore[no-any-return]
+        return picture(ax=ax, **told, **further)  # type: ignore[no-any-return]

@@ -35,6 +35,14 @@ _WANTED: Final = {
 _INSTEAD: Final = {"opr_entry": "position", "opr_mode": "coherent_mode"}
 _OPTIONAL: Final = {"object_layer", "coherent_mode", "incoherent_mode"}
 
+#: What no experiment has, in the unit of the model: such a number was meant in another unit.
+_SENSE: Final[dict[str, tuple[float, float]]] = {
+    **{one.pixel_size: (0.0, 1e-3) for one in AXES.values()},
+    "photon_energy": (0.0, 1e7),
+    "exposure_time": (0.0, float("inf")),
+    "probe_photon_count": (0.0, float("inf")),
+}
+
 
 def validate_dataset(ds: Dataset) -> Report:
     """Check a dataset against the model; only coordinates are loaded.
@@ -42,10 +50,12 @@ def validate_dataset(ds: Dataset) -> Report:
     Parameters
     ----------
     ds : Dataset
+        One product, or what is like one.
 
     Returns
     -------
     Report
+        What is wrong, each with what to do about it; nothing is raised.
     """
     findings = Findings()
     for name, entry in SCHEMA.items():
@@ -134,15 +144,6 @@ def _check_unit(ds: Dataset, entry: Entry, findings: Findings) -> None:
             findings.error(entry.name, problem, found=found, remedy=remedy)
     if values.dtype.kind in "fiu":
         _check_sense(entry, np.asarray(values * factor), findings)
-
-
-#: What no experiment has, in the unit of the model: such a number was meant in another unit.
-_SENSE: dict[str, tuple[float, float]] = {
-    **{one.pixel_size: (0.0, 1e-3) for one in AXES.values()},
-    "photon_energy": (0.0, 1e7),
-    "exposure_time": (0.0, float("inf")),
-    "probe_photon_count": (0.0, float("inf")),
-}
 
 
 def _check_sense(entry: Entry, values: np.ndarray, findings: Findings) -> None:

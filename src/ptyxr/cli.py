@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 import warnings
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from ptyxr._console import DEBUG, Group, describe, file_size, progress
+from ptyxr._console import DEBUG, Group, file_size, progress
 from ptyxr._options import (
     OLD_INPUT,
     OLD_OUTPUT,
@@ -186,6 +185,8 @@ def convert(
 
     Quantities are a number with a unit: "50 nm", "8 keV".
     """
+    from ptyxr.formats.ptychopinn import PtychoPINNBackend
+
     source = one_of("IN", source, given.pop(OLD_INPUT))
     target = one_of("OUT", target, given.pop(OLD_OUTPUT))
     if source is None or target is None:
@@ -201,7 +202,7 @@ def convert(
     sizes, center = merge_old_options(given, object_center)
 
     to_npz = suffix == _NPZ_SUFFIX
-    from_rawdata = _is_rawdata(source)
+    from_rawdata = PtychoPINNBackend().guess_can_open(source)
     _refuse_useless(
         "a product to write" if to_npz else "an NPZ to write",
         {"--object-center": center, "--position-index": position_index}
@@ -264,13 +265,6 @@ def _make_folder(path: Path) -> None:
         ) from error
 
 
-def _is_rawdata(path: Any) -> bool:
-    """Tell whether a file is a dataset of PtychoPINN."""
-    from ptyxr.formats.ptychopinn import PtychoPINNBackend
-
-    return PtychoPINNBackend().guess_can_open(path)
-
-
 def _refuse_useless(needed: str, options: dict[str, object]) -> None:
     """Refuse options that would do nothing: whoever gives one expects something of it."""
     given = [name for name, value in options.items() if value is not None]
@@ -298,40 +292,9 @@ def info(file: _File, allow_external: _AllowExternal = False) -> None:
 
     Nothing big is read.
     """
-    import ptyxr
-    from ptyxr.formats import ptychodus_keys, ptychopinn
-    from ptyxr.formats.ptychodus_diffraction import PtychodusDiffractionBackend
-    from ptyxr.formats.ptychodus_groups import root_and_raw
-    from ptyxr.formats.ptychodus_npz import PtychodusNpzBackend, as_group
-    from ptyxr.storage.hdf5 import HDF5File
-    from ptyxr.storage.npz import NpzFile
+    from ptyxr._info import run_info
 
-    name = source_name(file) if is_url(file) else str(file)
-    file = located(file) if is_url(file) else file  # what is read of it, is read once
-    with ptyxr.open_dataset(file, allow_external=allow_external) as ds:
-        if isinstance(file, Path) and file.is_dir():
-            kind = "Zarr store of ptyxr"
-            describe(ds, [("path", name), ("format", kind)], [])
-            return
-        if _is_rawdata(file):
-            kind, unknown = "PtychoPINN dataset (NPZ)", ptychopinn.unknown(NpzFile(file))
-        elif PtychodusNpzBackend().guess_can_open(file):
-            group = as_group(NpzFile(file))
-            kind = f"Ptychodus product (NPZ), {ptychodus_keys.generation(group)}"
-            unknown = ptychodus_keys.unknown(group)
-        else:
-            product = HDF5File(file, allow_external=allow_external)
-            try:
-                group, raw = root_and_raw(product)
-            finally:
-                product.close()
-            kind = f"Ptychodus product (HDF5), {ptychodus_keys.generation(group)}"
-            unknown = ptychodus_keys.unknown(group, raw)
-            if PtychodusDiffractionBackend().guess_can_open(file):
-                kind, unknown = "Ptychodus patterns (HDF5)", []
-        size = file.stat().st_size if isinstance(file, Path) else file.seek(0, os.SEEK_END)
-        heading = [("path", name), ("size", file_size(size)), ("format", kind)]
-        describe(ds, heading, unknown)
+    run_info(file, allow_external=allow_external)
 
 
 @app.command()
@@ -378,7 +341,7 @@ def plot(
 ) -> None:
     """Draw an overview: the object with the scan on it, the probe, a pattern, the loss."""
     import ptyxr
-    from ptyxr._drawing import headless
+    from ptyxr._figures import headless
 
     _refuse_address(output)
     if output is None:

@@ -30,7 +30,9 @@ from ptyxr.variables import PIXEL_NUMBERS, kept_numbers
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+    from dask.delayed import Delayed
     from xarray import Dataset, Index
+    from xarray.backends import ZarrStore
 
 __all__ = ["packed", "to_zarr", "unpacked"]
 
@@ -160,7 +162,7 @@ def _keep(ds: Dataset, name: str, **encoding: Any) -> None:
     variable.encoding = {**variable.encoding, **encoding}
 
 
-def to_zarr(ds: Dataset, store: Any = None, **kwargs: Any) -> Any:
+def to_zarr(ds: Dataset, store: Any = None, **kwargs: Any) -> ZarrStore | Delayed:
     """Write a dataset into a Zarr store; see the accessor's method of this name."""
     need_zarr()
     _keep_what_is_there(packed_ds := packed(ds), store, kwargs)
@@ -169,7 +171,8 @@ def to_zarr(ds: Dataset, store: Any = None, **kwargs: Any) -> Any:
         # What xarray does by default, every format 3 store of its: it is not the user's doing.
         if kwargs.get("consolidated") is None:
             warnings.filterwarnings("ignore", "Consolidated metadata is currently not part")
-        return plain.to_zarr(store, **kwargs)
+        written: ZarrStore | Delayed = plain.to_zarr(store, **kwargs)
+    return written
 
 
 def _keep_what_is_there(ds: Dataset, store: Any, kwargs: Mapping[str, Any]) -> None:

@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure, SubFigure
-    from pint import Unit
 
-    from ptyxr._drawing import Style
+    from ptyxr._styles import Style
+    from ptyxr.units import UnitLike
 
 __all__ = ["DatasetPlots"]
 
 
 def _style(
     picture: str,
-    unit: str | Unit | None,
+    unit: UnitLike | None,
     *,
     scale_bar: bool = False,
     colorbar: bool = True,
@@ -28,7 +28,7 @@ def _style(
     **given: Any,
 ) -> Style:
     """Return the options of a picture, and refuse keywords that neither it nor matplotlib knows."""
-    from ptyxr._drawing import Style, check_keywords
+    from ptyxr._styles import Style, check_keywords
 
     if further:
         parameters = signature(getattr(DatasetPlots, picture)).parameters.values()
@@ -124,7 +124,7 @@ class DatasetPlots:
         *,
         layer: int = 0,
         positions: bool = True,
-        unit: str | Unit | None = None,
+        unit: UnitLike | None = None,
         scale_bar: bool = False,
         colorbar: bool = True,
         cmap: str | Colormap | None = None,
@@ -206,7 +206,7 @@ class DatasetPlots:
         quantity: Literal["intensity", "amplitude", "phase", "complex"] = "intensity",
         mode: int = 0,
         coherent_mode: int = 0,
-        unit: str | Unit | None = None,
+        unit: UnitLike | None = None,
         scale_bar: bool = False,
         colorbar: bool = True,
         cmap: str | Colormap | None = None,
@@ -290,7 +290,7 @@ class DatasetPlots:
         self,
         *,
         nominal: bool = True,
-        unit: str | Unit | None = None,
+        unit: UnitLike | None = None,
         scale_bar: bool = False,
         colorbar: bool = True,
         cmap: str | Colormap | None = None,
@@ -388,7 +388,7 @@ class DatasetPlots:
         index: int = 0,
         *,
         log: bool = True,
-        unit: str | Unit | None = None,
+        unit: UnitLike | None = None,
         scale_bar: bool = False,
         colorbar: bool = True,
         cmap: str | Colormap | None = None,

@@ -15,7 +15,6 @@ from ptyxr.frame import (
     ORIGINS,
     convert_grid,
     kept_pixel_numbers,
-    needed_pixel_length,
     object_grid,
     pixel_origin,
     positions_in_pixels,
@@ -23,6 +22,7 @@ from ptyxr.frame import (
 from ptyxr.grids import Grid
 from ptyxr.indexes import GridIndex
 from ptyxr.model import SCHEMA, TOLERANCE
+from ptyxr.pixel_sizes import needed_pixel_length
 from ptyxr.units import METER, PIXEL, convert_scalar, is_quantity
 from ptyxr.variables import kept_numbers
 

@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from ptyxr._drawing import (
-    PLAIN,
-    Style,
     add_colorbar,
     add_phase_bar,
     add_scale_bar,
@@ -26,10 +24,9 @@ from ptyxr._drawing import (
     draw_image,
     draw_positions_on,
     label_axes,
-    lay_out,
-    new_axes,
-    new_figure,
 )
+from ptyxr._figures import lay_out, new_axes, new_figure
+from ptyxr._styles import PLAIN, Style
 from ptyxr._thinning import check_row, contrast, load, load_positions
 from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from ptyxr.errors import InvalidDataError, PtyxrError
 
@@ -16,7 +16,7 @@ __all__ = ["Findings", "Problem", "Report", "ValidationError"]
 Severity = Literal["error", "warning"]
 
 #: What is done about what is broken beyond repair.
-AGAIN = "Write the file again from what it was made of, or leave this out"
+AGAIN: Final = "Write the file again from what it was made of, or leave this out"
 
 
 @dataclass(frozen=True)

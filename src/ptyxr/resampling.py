@@ -9,11 +9,11 @@ from xarray import DataArray, Dataset
 
 from ptyxr.coordinates import axis, dequantify, quantify, replace_coordinates, unit_of
 from ptyxr.errors import MissingDataError, UnitError
-from ptyxr.frame import sizes_of_axes
 from ptyxr.grids import TOLERANCE
 from ptyxr.indexes import GridIndex
 from ptyxr.indexes.selecting import label_numbers
 from ptyxr.model import AXES
+from ptyxr.pixel_sizes import sizes_of_axes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

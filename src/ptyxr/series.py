@@ -18,11 +18,17 @@ from ptyxr.units import canonical, is_quantity
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import TypeAlias
 
-    from xarray import Dataset, DataTree
+    import pint
+    from numpy.typing import ArrayLike
+    from xarray import DataArray, Dataset, DataTree
 
     from ptyxr.aligning import Join
+
+    Labels: TypeAlias = pint.Quantity[Any] | DataArray | ArrayLike | None
+    Chunks: TypeAlias = int | Literal["auto"] | Mapping[str, Any] | None
 
 __all__ = ["open_series"]
 
@@ -35,14 +41,14 @@ def open_series(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     dim: str = ...,
     *,
-    labels: Any = ...,
+    labels: Labels = ...,
     combine: Literal["stack"],
     join: Join = ...,
     sort: bool = ...,
     errors: Literal["raise", "warn", "ignore"] = ...,
     parallel: bool | int | None = ...,
     progress: bool | None = ...,
-    chunks: Any = ...,
+    chunks: Chunks = ...,
     quantify: bool = ...,
     **kwargs: Any,
 ) -> Dataset: ...
@@ -53,14 +59,14 @@ def open_series(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     dim: str = ...,
     *,
-    labels: Any = ...,
+    labels: Labels = ...,
     combine: Literal["tree"],
     join: Join = ...,
     sort: bool = ...,
     errors: Literal["raise", "warn", "ignore"] = ...,
     parallel: bool | int | None = ...,
     progress: bool | None = ...,
-    chunks: Any = ...,
+    chunks: Chunks = ...,
     quantify: bool = ...,
     **kwargs: Any,
 ) -> DataTree: ...
@@ -71,14 +77,14 @@ def open_series(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     dim: str = ...,
     *,
-    labels: Any = ...,
+    labels: Labels = ...,
     combine: Combine = ...,
     join: Join = ...,
     sort: bool = ...,
     errors: Literal["raise", "warn", "ignore"] = ...,
     parallel: bool | int | None = ...,
     progress: bool | None = ...,
-    chunks: Any = ...,
+    chunks: Chunks = ...,
     quantify: bool = ...,
     **kwargs: Any,
 ) -> Dataset | DataTree: ...
@@ -88,14 +94,14 @@ def open_series(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     dim: str = "tomography_angle",
     *,
-    labels: Any = None,
+    labels: Labels = None,
     combine: Combine = "auto",
     join: Join = "outer",
     sort: bool = True,
     errors: Literal["raise", "warn", "ignore"] = "raise",
     parallel: bool | int | None = None,
     progress: bool | None = None,
-    chunks: Any = None,
+    chunks: Chunks = None,
     quantify: bool = True,
     **kwargs: Any,
 ) -> Dataset | DataTree:
@@ -132,7 +138,7 @@ def open_series(
     progress : bool, optional
         Whether a progress bar is shown. By default on a terminal and in a notebook, where it takes
         longer than a second.
-    chunks : optional
+    chunks : int, "auto" or mapping, optional
         As ``xarray.open_dataset`` has it; ``{}`` makes dask arrays of one chunk for each product.
     quantify : bool, default: True
         Whether coordinates become Quantities.

@@ -9,10 +9,10 @@ import numpy as np
 
 from ptyxr.coordinates import axis, magnitude, replace_coordinates, unit_of
 from ptyxr.errors import SeriesError, listed
-from ptyxr.frame import pixel_length
 from ptyxr.grids import Grid, tidy
 from ptyxr.indexes import GridIndex
 from ptyxr.model import AXES, SCHEMA
+from ptyxr.pixel_sizes import pixel_length
 from ptyxr.stacking import ROLE
 from ptyxr.units import METER, PIXEL, convert_scalar
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ptyxr.storage.sources import FileLike
 
-__all__ = ["FILE_CHECKS", "FileCheck", "validate_file"]
+__all__ = ["FILE_CHECKS", "validate_file"]
 
 
 def _check_zip(path: Any, opener: OpenSource | None = None) -> Report:

@@ -56,7 +56,7 @@ def handles() -> int:
 
 def resident() -> float:
     """Return how much memory the process holds, in MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGESIZE") / 1e6
 
 

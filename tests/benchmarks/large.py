@@ -111,7 +111,7 @@ def whole_processes(folder: Path, scale: int, repeat: int) -> list[str]:
                     forget(path)
                 if cache == "all":
                     try:
-                        every.write_text("3")
+                        every.write_text("3", encoding="utf-8")
                     except OSError:
                         continue  # for root alone
                 start = time.perf_counter()

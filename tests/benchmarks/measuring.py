@@ -80,7 +80,7 @@ def reset_peak() -> float:
 
     What ``getrusage`` has cannot be reset, and a process starts with its parent's.
     """
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     return _status("VmRSS")
 
 
@@ -90,7 +90,7 @@ def peak() -> float:
 
 
 def _status(key: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return float(next(one.split()[1] for one in lines if one.startswith(f"{key}:"))) * 1024 / 1e6
 
 
@@ -189,8 +189,8 @@ def main(
 def put_into_docs(script: str, tables: str) -> None:
     """Put tables into their place in the docs, which lies between two comments."""
     begin, end = f"<!-- {script}: begin -->", f"<!-- {script}: end -->"
-    head, found, rest = DOCS.read_text().partition(begin)
+    head, found, rest = DOCS.read_text(encoding="utf-8").partition(begin)
     if not found:
         raise LookupError(f"{DOCS} has no place for {script}")
     tail = rest.partition(end)[2]
-    DOCS.write_text(f"{head}{begin}\n{tables}\n{end}{tail}")
+    DOCS.write_text(f"{head}{begin}\n{tables}\n{end}{tail}", encoding="utf-8")

@@ -86,7 +86,10 @@ def _from_file(path: Path) -> Case:
 def _limit_space() -> None:
     import resource  # which not every system has
 
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    used = (
+        int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
+        * resource.getpagesize()
+    )
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (used + _SPACE, hard))
 

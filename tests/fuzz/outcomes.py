@@ -207,10 +207,10 @@ def _handles() -> set[str]:
 
 def memory(field: str) -> int:
     """Return a number of bytes that the kernel keeps of this process."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     found = re.search(rf"{field}:\s+(\d+) kB", status)
     return int(found[1]) * 1024 if found else 0
 
 
 def _reset_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")

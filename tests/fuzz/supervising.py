@@ -105,7 +105,7 @@ class Run:
 
     def note(self, failure: object) -> None:
         """Write down at once what an input did."""
-        with (self.folder / "failures.txt").open("a") as file:
+        with (self.folder / "failures.txt").open("a", encoding="utf-8") as file:
             file.write(f"{failure}\n")
 
 
@@ -161,7 +161,7 @@ class _Worker(threading.Thread):
             command += ["--family", self.run_.family]
         self.heard = time.monotonic()
         with (
-            (self.folder / "stderr").open("w+") as errors,
+            (self.folder / "stderr").open("w+", encoding="utf-8") as errors,
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
         ):
             self.process = process

@@ -182,7 +182,7 @@ CHILD = """
 def test_a_process_that_dies_is_replaced(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     child = tmp_path / "child.py"
-    child.write_text(textwrap.dedent(CHILD))
+    child.write_text(textwrap.dedent(CHILD), encoding="utf-8")
     tally = Run(tmp_path, inputs=10, workers=2, child=child).go()
     assert tally.inputs.total() == 9
     assert (tally.unmade, tally.disturbed) == (1, 1)
@@ -192,13 +192,13 @@ def test_a_process_that_dies_is_replaced(tmp_path, monkeypatch):
     assert "and not when it ran again" in str(tally.failures)
     kept = {path.name for path in tmp_path.glob("worker*/*.h5")}
     assert kept == {"3.h5", "5.h5", "7.h5", "8.h5"}
-    assert len((tmp_path / "failures.txt").read_text().splitlines()) == 4
+    assert len((tmp_path / "failures.txt").read_text(encoding="utf-8").splitlines()) == 4
     assert "4 failures, 1 could not be made, 1 ran twice" in tally.table()
 
 
 @linux
 def test_a_process_that_does_not_start(tmp_path):
     child = tmp_path / "child.py"
-    child.write_text("import nothing_of_this_name")
+    child.write_text("import nothing_of_this_name", encoding="utf-8")
     with pytest.raises(RuntimeError, match="nothing_of_this_name"):
         Run(tmp_path, inputs=1, child=child).go()

@@ -52,20 +52,20 @@ def ask(
 
 def _peak() -> int:
     """Return the most memory the process had since `_forget_peak`, in bytes."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def _forget_peak() -> int:
     with contextlib.suppress(OSError):  # without it, only what is more than ever before is seen
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     return _peak()
 
 
 def _limit(patience: int) -> None:
     import resource  # which not every system has
 
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
     most = pages * resource.getpagesize() + ADDRESS_SPACE
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -155,7 +155,10 @@ def _warm_up(module: Any, base: Path) -> None:
     place = Place(base)
     here = Path.cwd()
     os.chdir(place.work)
-    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
         for path in (base / "sound.h5", base / "sound.npz"):
             for _, action in module.actions(path, place):
                 with contextlib.suppress(Exception):

@@ -62,7 +62,7 @@ class Place:
         """Make the folders, what hostile files reach for, and the files."""
         for folder in (self.files, self.outside, self.canaries, self.work):
             folder.mkdir(parents=True)
-        (self.outside / "outside.txt").write_text("what nobody asked for\n" * 200)
+        (self.outside / "outside.txt").write_text("what nobody asked for\n" * 200, encoding="utf-8")
         for name in ("second.h5", "part0.h5", "part1.h5"):
             with h5py.File(self.outside / name, "w") as file:
                 file["data"] = np.arange(float(POINTS))

@@ -58,4 +58,4 @@ def references(path: str) -> dict:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(json.dumps(references(sys.argv[1])))
+    Path(sys.argv[2]).write_text(json.dumps(references(sys.argv[1])), encoding="utf-8")

@@ -33,7 +33,7 @@ def test_a_product_through_references(product, tmp_path, encoding):
             path, encoding=encoding
         )
     made = references(str(path))
-    (tmp_path / "refs.json").write_text(json.dumps(made))
+    (tmp_path / "refs.json").write_text(json.dumps(made), encoding="utf-8")
     again = xr.open_dataset(str(tmp_path / "refs.json"), engine="kerchunk").ptyxr.quantify()
     with ptyxr.open_dataset(path) as ds:
         ptyxr.testing.assert_identical(again, ds)
@@ -50,7 +50,7 @@ def test_a_product_through_references(product, tmp_path, encoding):
 def test_products_of_ptychodus_itself(shared, tmp_path, release):
     released = shared(f"data/products/ptychodus-{release}-plain.h5")
     refs = tmp_path / "refs.json"
-    refs.write_text(json.dumps(references(str(released))))
+    refs.write_text(json.dumps(references(str(released))), encoding="utf-8")
     again = xr.open_dataset(str(refs), engine="kerchunk").ptyxr.quantify()
     with ptyxr.open_dataset(released) as ds:
         ptyxr.testing.assert_identical(again, ds)

@@ -27,6 +27,17 @@ __all__ = [
     "what_opening_raises",
 ]
 
+#: What is done about scan points of which something is not finite.
+LEAVE_OUT: Final = (
+    "Leave these scan points out and write the file again: "
+    "ds.isel(position=np.isfinite(ds.position_x) & np.isfinite(ds.position_y))"
+)
+#: What is done about probe windows that reach beyond the object.
+INSIDE: Final = (
+    "It is harmless where the scan was to reach the edge; otherwise select the scan points further "
+    "inside"
+)
+
 #: Opens a source and gives its members, by the names of PtychoPINN.
 SourceReader = Callable[[Any], AbstractContextManager[Mapping[str, StoredArray]]]
 #: Opens the source that a file is compared with.
@@ -53,18 +64,6 @@ class FileCheck:
     recognises: Callable[[bytes], bool]
     check: Callable[[Any, OpenSource | None], Report] | None = None
     read_source: SourceReader | None = None
-
-
-#: What is done about scan points of which something is not finite.
-LEAVE_OUT: Final = (
-    "Leave these scan points out and write the file again: "
-    "ds.isel(position=np.isfinite(ds.position_x) & np.isfinite(ds.position_y))"
-)
-#: What is done about probe windows that reach beyond the object.
-INSIDE: Final = (
-    "It is harmless where the scan was to reach the edge; otherwise select the scan points further "
-    "inside"
-)
 
 
 class Check(Findings):

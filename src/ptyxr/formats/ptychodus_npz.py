@@ -14,7 +14,7 @@ from xarray.backends import BackendEntrypoint
 
 from ptyxr.errors import warn
 from ptyxr.formats.assembly import DECODERS
-from ptyxr.formats.ptychodus import decode_product
+from ptyxr.formats.ptychodus_decode import decode_product
 from ptyxr.formats.ptychodus_keys import CENTER, FORMAT_KEYS, KEYS, RAW_DATA
 from ptyxr.storage.arrays import ViewArray
 from ptyxr.storage.files import clean_text

@@ -18,8 +18,8 @@ from ptyxr.formats.ptychodus_keys import (
     STRUCTURAL,
 )
 from ptyxr.formats.registration import pixel_numbers
-from ptyxr.frame import written_pixel
 from ptyxr.model import AXES, POSITIONS, SCHEMA
+from ptyxr.pixel_sizes import written_pixel
 from ptyxr.storage.hdf5_writer import dataset_options
 from ptyxr.units import METER, parse
 

@@ -26,14 +26,9 @@ from ptyxr.formats.ptychodus_plan import (
     plan_the_rest,
 )
 from ptyxr.formats.registration import check_positions, in_pixels
-from ptyxr.frame import (
-    assign_pixel_size,
-    make_scalar,
-    pixel_length,
-    quantified,
-    to,
-)
+from ptyxr.frame import to
 from ptyxr.model import AXES, SCHEMA
+from ptyxr.pixel_sizes import assign_pixel_size, make_scalar, pixel_length, quantified
 from ptyxr.placement import warn_outside
 from ptyxr.storage.atomic import atomic_path, target_path
 from ptyxr.storage.hdf5_writer import Plan, check_hdf5, write_hdf5

@@ -15,15 +15,10 @@ from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError, warn
 from ptyxr.formats.ptychodus_keys import KEYS
 from ptyxr.formats.ptychopinn_decode import MEASUREMENTS, METADATA
 from ptyxr.formats.registration import check_positions, pixel_numbers
-from ptyxr.frame import (
-    ORIGINS,
-    object_grid,
-    pixel_length,
-    positions_in_pixels,
-    written_pixel,
-)
+from ptyxr.frame import ORIGINS, object_grid, positions_in_pixels
 from ptyxr.grids import TOLERANCE
 from ptyxr.model import SCHEMA
+from ptyxr.pixel_sizes import pixel_length, written_pixel
 from ptyxr.storage.arrays import StoredArray, lazy
 from ptyxr.storage.atomic import atomic_path, target_path
 from ptyxr.storage.npz_writer import check_npz, write_npz

@@ -8,12 +8,13 @@ from ptyxr.methods.base import Methods
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping, MutableMapping, Sequence
     from pathlib import Path
 
     import numpy as np
     import xarray as xr
     from dask.delayed import Delayed
+    from xarray.backends import ZarrStore
 
     from ptyxr.formats.ptychopinn_writer import RawData
     from ptyxr.report import Report
@@ -288,7 +289,31 @@ class FileMethods(Methods):
             self._product("to_rawdata()"), origin=origin, measurement=measurement, probe=probe
         )
 
-    def to_zarr(self, store: Any = None, **kwargs: Any) -> Any:
+    @overload
+    def to_zarr(
+        self,
+        store: str | os.PathLike[str] | MutableMapping[str, Any] | None = None,
+        *,
+        mode: Literal["w", "w-", "a", "a-", "r+"] | None = None,
+        group: str | None = None,
+        encoding: Mapping[str, Mapping[str, Any]] | None = None,
+        compute: Literal[True] = True,
+        **kwargs: Any,
+    ) -> ZarrStore: ...
+
+    @overload
+    def to_zarr(
+        self,
+        store: str | os.PathLike[str] | MutableMapping[str, Any] | None = None,
+        *,
+        mode: Literal["w", "w-", "a", "a-", "r+"] | None = None,
+        group: str | None = None,
+        encoding: Mapping[str, Mapping[str, Any]] | None = None,
+        compute: Literal[False],
+        **kwargs: Any,
+    ) -> Delayed: ...
+
+    def to_zarr(self, store: Any = None, **kwargs: Any) -> ZarrStore | Delayed:
         """Write a Zarr store, from which ``xr.open_zarr(store).ptyxr.quantify()`` is the same.
 
         Units are ``units`` attributes, which every reader of Zarr sees; nothing is lost by it, not

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ptyxr import frame, placement
+from ptyxr import frame, pixel_sizes, placement
 from ptyxr.coordinates import dequantify, quantify
 from ptyxr.methods.base import Methods
 
@@ -119,7 +119,9 @@ class FrameMethods(Methods):
         >>> raw.ptyxr.assign_pixel_size(object="50 nm").object_pixel_width.data
         <Quantity(5e-08, 'meter / pixel')>
         """
-        return frame.assign_pixel_size(self._ds, object=object, probe=probe, detector=detector)
+        return pixel_sizes.assign_pixel_size(
+            self._ds, object=object, probe=probe, detector=detector
+        )
 
     def to(self, unit: UnitLike) -> xr.Dataset:
         """Return the dataset with positions and pixel axes in another unit.

@@ -35,7 +35,7 @@ def _machine() -> str:
     with contextlib.suppress(OSError):
         space = os.readlink("/proc/self/ns/pid")
         # Many machines are called "localhost".
-        life = Path("/proc/sys/kernel/random/boot_id").read_text()
+        life = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8")
     return hashlib.sha256(f"{platform.node()} {space} {life}".encode()).hexdigest()[:8]
 
 

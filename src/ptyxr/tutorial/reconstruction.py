@@ -10,10 +10,10 @@ from xarray import Dataset
 from ptyxr.coordinates import axis as grid_index
 from ptyxr.coordinates import magnitude, replace_coordinates
 from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError
-from ptyxr.frame import assign_pixel_size, needed_pixel_length
 from ptyxr.grids import Grid
 from ptyxr.indexes import GridIndex
 from ptyxr.model import SCHEMA
+from ptyxr.pixel_sizes import assign_pixel_size, needed_pixel_length
 from ptyxr.placement import fill_object
 from ptyxr.trimming import one_product
 from ptyxr.tutorial.arguments import whole
