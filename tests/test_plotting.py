@@ -444,6 +444,34 @@ def test_what_matplotlib_knows_is_taken(ds):
     ds.ptyxr.plot.loss(ls="--", mec="red", markersize=3, scalex=False, c="k", label="one")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [{"marker": "x"}, {"facecolors": "none", "edgecolors": "red"}, {"fc": "none", "ec": "red"}],
+    ids=["unfilled", "hollow", "short"],
+)
+def test_positions_are_seen_however_they_are_drawn(ds, given):
+    ax = ds.ptyxr.plot.positions(nominal=False, colorbar=False, **given)
+    ax.set_axis_off()
+    ax.set_title("")
+    ax.figure.canvas.draw()
+    painted = np.asarray(ax.figure.canvas.buffer_rgba())[..., :3]
+    assert (painted < 200).any()
+
+
+def test_a_colorizer_takes_the_place_of_colours_and_limits(ds):
+    from matplotlib.colorizer import Colorizer
+    from matplotlib.colors import Normalize
+
+    one = Colorizer("viridis", Normalize(0, 1))
+    draw = ds.ptyxr.plot
+    for ax in (draw.object(colorizer=one), draw.diffraction(colorizer=one)):
+        assert ax.images[0].get_clim() == (0, 1)
+    dots = draw.positions(colorizer=one, nominal=False).collections[0]
+    assert dots.get_cmap().name == "viridis"
+    with pytest.raises(PtyxrError, match="colorizer"):
+        draw.object("complex", colorizer=one)
+
+
 def test_unknown_quantity_is_refused(ds):
     with pytest.raises(ValueError, match="amplitude"):
         plotting.plot_object(ds, quantity="modulus")

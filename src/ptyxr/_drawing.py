@@ -74,6 +74,8 @@ class Style(NamedTuple):
         taken: set[str] = set()
         if "norm" in self.given:  # it has its own limits
             taken |= {"vmin", "vmax"}
+        if "colorizer" in self.given:  # it has colours and limits of its own
+            taken |= {"cmap", "norm", "vmin", "vmax"}
         if self.given.keys() & {"linewidth", "linewidths"}:  # other names of it
             taken.add("lw")
         defaults = {k: v for k, v in defaults.items() if k not in taken}
@@ -268,7 +270,8 @@ def draw_complex(ax: Axes, image: Placed, brightest: float, style: Style) -> Non
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
 
-    style.refuse("cmap", "norm", "vmin", since="hue is the phase, lightness the amplitude from 0")
+    useless = ("cmap", "norm", "vmin", "colorizer")
+    style.refuse(*useless, since="hue is the phase, lightness the amplitude from 0")
     given = dict(style.given)
     if not (given.get("vmax", 1) > 0):
         raise PtyxrError(
