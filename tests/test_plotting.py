@@ -759,6 +759,9 @@ def test_a_notebook_shows_an_overview_once(product, tmp_path):
         "%matplotlib inline\nimport ptyxr\nds = ptyxr.open_dataset('product.h5')",
         *once,
         "fig",
+        "%config InlineBackend.close_figures = False",
+        "import matplotlib.pyplot as plt\nds.ptyxr.plot()",
+        "assert plt.get_fignums()",
     )
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     ExecutePreprocessor(timeout=120).preprocess(book, {"metadata": {"path": str(tmp_path)}})
@@ -766,7 +769,10 @@ def test_a_notebook_shows_an_overview_once(product, tmp_path):
         cell.source: sum("image/png" in output.get("data", {}) for output in cell.outputs)
         for cell in book.cells[1:]
     }
-    assert shown == dict.fromkeys((*once, "fig"), 1)
+    assert shown == {
+        **dict.fromkeys((*once, "fig", cells[-2]), 1),
+        **dict.fromkeys((cells[-3], cells[-1]), 0),
+    }
 
 
 def test_other_backends_show_an_overview_as_they_do(ds):

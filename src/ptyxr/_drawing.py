@@ -182,9 +182,13 @@ def _show_once(fig: Any) -> None:
     if "inline" not in pyplot().get_backend():
         raise NotImplementedError  # by which IPython knows that there are other ways
     from IPython.display import display
+    from matplotlib_inline import backend_inline as inline
 
     display(fig)
-    pyplot().close(fig)
+    if inline.InlineBackend.instance().close_figures:
+        pyplot().close(fig)
+    else:  # it stays open for the next cell, and is not drawn at the end of this one
+        inline.show._to_draw = [one for one in inline.show._to_draw if one is not fig]  # noqa: SLF001
 
 
 def pyplot() -> Any:
