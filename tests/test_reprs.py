@@ -333,7 +333,8 @@ def test_the_extension_reads_nothing_and_says_what_is_wrong(shell, ds):
     assert "50 nm" in html_in(shell, unreadable(ds))
     energy = xr.Variable((), 8000.0, {"units": "<b>"})
     above, _ = html_in(shell, ds.assign_coords(photon_energy=energy)).split("<svg", maxsplit=1)
-    assert "the unit of the coordinate does not fit" in above
+    # Releases of pint differ in what they take for a unit.
+    assert re.search("unit of the coordinate does not fit|no unit that pint knows", above)
     assert "<b>" not in above
 
 
