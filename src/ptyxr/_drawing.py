@@ -182,13 +182,16 @@ def _show_once(fig: Any) -> None:
     if "inline" not in pyplot().get_backend():
         raise NotImplementedError  # by which IPython knows that there are other ways
     from IPython.display import display
-    from matplotlib_inline import backend_inline as inline
+    from matplotlib_inline.backend_inline import show
+    from matplotlib_inline.config import InlineBackend
 
     display(fig)
-    if inline.InlineBackend.instance().close_figures:
+    if InlineBackend.instance().close_figures:
         pyplot().close(fig)
-    else:  # it stays open for the next cell, and is not drawn at the end of this one
-        inline.show._to_draw = [one for one in inline.show._to_draw if one is not fig]  # noqa: SLF001
+        return
+    # It stays open for the next cell, and is not drawn at the end of this one.
+    shown: Any = show
+    shown._to_draw = [one for one in shown._to_draw if one is not fig]  # noqa: SLF001
 
 
 def pyplot() -> Any:
