@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 1400, 1000
 
 #: What is wrong with a page, as a list of texts. A cell that draws says so by ``.ptyxr.plot`` and
-#: shows a picture, a table or a text, unless it goes on drawing in the next one.
+#: shows a picture.
 LOOK = r"""
 const wrong = [];
 for (const img of document.images)
@@ -74,6 +75,10 @@ return wrong;
 """
 
 
+#: A script or a style of the page's own that is not there; of pictures `LOOK` tells.
+OWN = re.compile(r"file:\S+\.(css|js)\b")
+
+
 def program(*names: str) -> str | None:
     """Return where the first of some programs is."""
     return next(filter(None, map(shutil.which, names)), None)
@@ -114,11 +119,15 @@ def chromium(profile: Path, width: int = WIDTH, height: int = HEIGHT) -> Any:
 
 
 def failures(driver: Any) -> list[str]:
-    """Return what scripts of the page complained of; those of elsewhere may be out of reach."""
+    """Return what scripts of the page complained of, and which files of it are not there.
+
+    Those of elsewhere may be out of reach.
+    """
     return [
         str(entry["message"])
         for entry in driver.get_log("browser")
-        if entry["level"] == "SEVERE" and entry["source"] != "network"
+        if entry["level"] == "SEVERE"
+        and (entry["source"] != "network" or OWN.match(entry["message"]))
     ]
 
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 import re
 import textwrap
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
-_FENCE = re.compile(r" *(`{3,}|~{3,}|:{3,}) *(.*)")
+_FENCE = re.compile(r"(?:[ >]|[-*+] |\d+[.)] )*(`{3,}|~{3,}|:{3,}) *(.*)")
 
 
 class Block(NamedTuple):
@@ -40,11 +43,15 @@ def read(name: str) -> str:
 
 
 def blocks(name: str) -> list[Block]:
-    """Return the blocks of a page, in order; of what is nested (``:::``) those within, too."""
+    """Return the blocks of a page, in order; of what is nested those within, too."""
+    return list(_blocks(name, read(name), 1))
+
+
+def _blocks(name: str, text: str, first: int) -> Iterator[Block]:
     found = []
     inside: tuple[str, Block] | None = None
     lines: list[str] = []
-    for number, line in enumerate(read(name).splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), first):
         fence = _FENCE.fullmatch(line)
         if inside is not None:
             if fence and not fence[2] and fence[1].startswith(inside[0]):
@@ -58,7 +65,10 @@ def blocks(name: str) -> list[Block]:
         elif fence:
             inside, lines = (fence[1], Block(fence[2].strip(), number + 1, "")), []
     assert inside is None, f"{name}: a block has no end"
-    return found
+    for block in found:
+        yield block
+        if block.kind.startswith("{"):  # what stands in a directive is a page of its own
+            yield from _blocks(name, block.text, block.line)
 
 
 def python(name: str) -> list[Block]:

@@ -170,6 +170,7 @@ PICTURE = "<img src='data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA='>"
         ("<img src='none.png'>", "no picture: .*none.png"),
         ("<div style='width: 1200px'>wide</div>", "the page is .* px wider than the window"),
         ("<script>throw new Error('lost')</script>", "lost"),
+        ("<script src='gone.js'></script>", r"gone\.js"),
         ("<span class='xr-var-name'>object_x</span>", None),
         ("<b class='xr-var-name' style='color: #eee'>pale</b>", "cannot be read: pale"),
         ("<p class='ptyxr-facts'><span style='color: oklch(0.95 0 0)'>8 keV</span></p>", "8 keV"),

@@ -444,6 +444,18 @@ def test_plot(product, tmp_path):
     assert ".png" in invoke("plot", product, "-o", tmp_path / "out.xyz", code=2).stderr
 
 
+def test_plot_of_a_folder_is_named_after_it(product, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    store = tmp_path / "scan.zarr"
+    with ptyxr.open_dataset(product) as ds:
+        ds.ptyxr.to_zarr(store)
+    monkeypatch.chdir(store)
+    assert "scan.png" in invoke("plot", ".").stdout
+    monkeypatch.chdir(tmp_path)
+    for name in (".", ""):
+        assert "this is a folder" in invoke("plot", name, code=2).stderr
+
+
 def test_plot_without_matplotlib(product, tmp_path):
     done = process_without_matplotlib(tmp_path, "plot", product, code=2)
     assert "matplotlib" in done.stderr

@@ -213,3 +213,23 @@ def test_no_block_is_run_by_nobody(name):
         assert run, f"{name}, line {block.line}: nobody runs a block of {block.kind!r}"
         if block.kind in NO_PROGRAM:
             assert not re.search(r"^(>>> |from |import |ds\b)", block.text, re.MULTILINE), name
+
+
+def test_blocks_are_found_wherever_they_stand(monkeypatch):
+    page = """
+````{dropdown} more
+```python
+a = 1
+```
+````
+
+- ```python
+  b = 2
+  ```
+
+> ```python
+> c = 3
+> ```
+"""
+    monkeypatch.setattr(pages, "read", lambda _: page)
+    assert [block.line for block in pages.python("page.md")] == [4, 9, 13]

@@ -461,6 +461,34 @@ def test_an_array_is_drawn_by_the_picture_of_its_name(ds):
         ds.position_x.ptyxr.plot()
 
 
+@pytest.mark.parametrize(
+    "given",
+    [{"marker": "x"}, {"facecolors": "none", "edgecolors": "red"}, {"fc": "none", "ec": "red"}],
+    ids=["unfilled", "hollow", "short"],
+)
+def test_positions_are_seen_however_they_are_drawn(ds, given):
+    ax = ds.ptyxr.plot.positions(nominal=False, colorbar=False, **given)
+    ax.set_axis_off()
+    ax.set_title("")
+    ax.figure.canvas.draw()
+    painted = np.asarray(ax.figure.canvas.buffer_rgba())[..., :3]
+    assert (painted < 200).any()
+
+
+def test_a_colorizer_takes_the_place_of_colours_and_limits(ds):
+    from matplotlib.colorizer import Colorizer
+    from matplotlib.colors import Normalize
+
+    one = Colorizer("viridis", Normalize(0, 1))
+    draw = ds.ptyxr.plot
+    for ax in (draw.object(colorizer=one), draw.diffraction(colorizer=one)):
+        assert ax.images[0].get_clim() == (0, 1)
+    dots = draw.positions(colorizer=one, nominal=False).collections[0]
+    assert dots.get_cmap().name == "viridis"
+    with pytest.raises(PtyxrError, match="colorizer"):
+        draw.object("complex", colorizer=one)
+
+
 def test_unknown_quantity_is_refused(ds):
     with pytest.raises(ValueError, match="amplitude"):
         plotting.plot_object(ds, quantity="modulus")
@@ -748,6 +776,9 @@ def test_a_notebook_shows_an_overview_once(product, tmp_path):
         "%matplotlib inline\nimport ptyxr\nds = ptyxr.open_dataset('product.h5')",
         *once,
         "fig",
+        "%config InlineBackend.close_figures = False",
+        "import matplotlib.pyplot as plt\nds.ptyxr.plot()",
+        "assert plt.get_fignums()",
     )
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     ExecutePreprocessor(timeout=120).preprocess(book, {"metadata": {"path": str(tmp_path)}})
@@ -755,7 +786,10 @@ def test_a_notebook_shows_an_overview_once(product, tmp_path):
         cell.source: sum("image/png" in output.get("data", {}) for output in cell.outputs)
         for cell in book.cells[1:]
     }
-    assert shown == dict.fromkeys((*once, "fig"), 1)
+    assert shown == {
+        **dict.fromkeys((*once, "fig", cells[-2]), 1),
+        **dict.fromkeys((cells[-3], cells[-1]), 0),
+    }
 
 
 def test_other_backends_show_an_overview_as_they_do(ds):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -908,6 +909,47 @@ def test_one_thing_wrong_in_a_dataset(ds, case):
     assert key in found(report, severity), str(report)
     if severity == "warning":
         assert not report.errors, str(report)
+
+
+REMEDIED = {
+    "object real": lambda ds: ds.assign(object=abs(ds["object"])),
+    "patterns complex": lambda ds: ds.assign(diffraction=ds["diffraction"] + 0j),
+    "indexes of floats": lambda ds: ds.assign_coords(
+        position_index=("position", np.arange(N) + 0.0)
+    ),
+    "detector pixels of no size": assigned("detector_pixel_width", 0.0, "meter / pixel", ()),
+    "object pixels of no size": assigned("object_pixel_width", 0.0, "meter / pixel", ()),
+    "positions in pixels": WRONG["pixels of no size"][0],
+    "fewer weights": WRONG["weights of other points"][0],
+    "more weights": lambda ds: ds.assign(
+        opr_weights=(("opr_entry", "coherent_mode"), np.ones((N + 3, 1)))
+    ),
+    "energy nan": assigned("photon_energy", np.nan, "electron_volt", ()),
+}
+
+
+@pytest.mark.parametrize("case", REMEDIED)
+def test_what_a_report_advises_puts_it_right(ds, case):
+    wrong = REMEDIED[case](ds)
+    problem = next(p for p in validate_dataset(wrong).problems)
+    advice = re.search(r"ds\.\w.*\)", problem.remedy)
+    assert advice, problem.remedy
+    right = eval(advice[0], {"ds": wrong, "ptyxr": ptyxr, "np": np})
+    assert (problem.key, problem.problem) not in {
+        (p.key, p.problem) for p in validate_dataset(right).problems
+    }
+
+
+def test_pixels_of_the_probe_are_told_as_the_report_advises(product, tmp_path):
+    path = shutil.copyfile(product, tmp_path / "other.h5")
+    with h5py.File(path, "a") as file:
+        for side in ("width", "height"):
+            file["probe"].attrs[f"pixel_{side}_m"] = 9e-8
+    problem = next(p for p in validate_file(path).problems if p.key == "probe.pixel_width_m")
+    advice = re.search(r"ds\.\w.*\)", problem.remedy)
+    with ptyxr.open_dataset(path) as ds:
+        right = eval(advice[0], {"ds": ds})
+    np.testing.assert_allclose(float(right.probe_pixel_width), 5e-8)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,8 @@ def draw_complex(ax: Axes, image: Placed, brightest: float, style: Style) -> Non
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
 
-    style.refuse("cmap", "norm", "vmin", since="hue is the phase, lightness the amplitude from 0")
+    useless = ("cmap", "norm", "vmin", "colorizer")
+    style.refuse(*useless, since="hue is the phase, lightness the amplitude from 0")
     given = dict(style.given)
     if not (given.get("vmax", 1) > 0):
         raise PtyxrError(

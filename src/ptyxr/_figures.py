@@ -61,9 +61,16 @@ def _show_once(fig: Any) -> None:
     if "inline" not in pyplot().get_backend():
         raise NotImplementedError  # by which IPython knows that there are other ways
     from IPython.display import display
+    from matplotlib_inline.backend_inline import show
+    from matplotlib_inline.config import InlineBackend
 
     display(fig)
-    pyplot().close(fig)
+    if InlineBackend.instance().close_figures:
+        pyplot().close(fig)
+        return
+    # It stays open for the next cell, and is not drawn at the end of this one.
+    shown: Any = show
+    shown._to_draw = [one for one in shown._to_draw if one is not fig]  # noqa: SLF001
 
 
 def pyplot() -> Any:

@@ -42,6 +42,8 @@ class Style(NamedTuple):
         taken: set[str] = set()
         if "norm" in self.given:  # it has its own limits
             taken |= {"vmin", "vmax"}
+        if "colorizer" in self.given:  # it has colours and limits of its own
+            taken |= {"cmap", "norm", "vmin", "vmax"}
         if self.given.keys() & {"linewidth", "linewidths"}:  # other names of it
             taken.add("lw")
         defaults = {k: v for k, v in defaults.items() if k not in taken}

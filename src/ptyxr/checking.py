@@ -89,7 +89,10 @@ def _check_form(ds: Dataset, entry: Entry, findings: Findings) -> None:
     if variable.dtype.kind not in kinds and variable.size:
         found, expected = variable.dtype, entry.kind
         problem = "the numbers are of the wrong kind"
-        remedy = f"Convert it: ds[{entry.name!r}].astype({entry.kind!r}); or leave it out"
+        array = f"ds[{entry.name!r}]" + (".real" if variable.dtype.kind == "c" else "")
+        kind = {"real": "float"}.get(entry.kind, entry.kind)
+        assign = "assign_coords" if entry.name in ds.coords else "assign"
+        remedy = f"ds.{assign}({entry.name}={array}.astype({kind!r})) converts it"
         findings.error(entry.name, problem, found=found, expected=expected, remedy=remedy)
     dims = tuple(str(dim) for dim in variable.dims)
     known = tuple(_INSTEAD.get(d, d) if entry.name == "opr_weights" else d for d in dims)
@@ -140,17 +143,40 @@ def _check_unit(ds: Dataset, entry: Entry, findings: Findings) -> None:
         if wrong.size:
             found = f"{wrong.ravel()[0]} {unit}"
             problem = "a pixel size is positive and finite"
-            remedy = "Tell it: ds.ptyxr.assign_pixel_size(object='50 nm', probe='50 nm')"
+            remedy = f"Tell it: {_telling(ds, entry.name.partition('_')[0])}"
             findings.error(entry.name, problem, found=found, remedy=remedy)
     if values.dtype.kind in "fiu":
         _check_sense(entry, np.asarray(values * factor), findings)
+
+
+def _telling(ds: Dataset, what: str) -> str:
+    """Return what tells a pixel size: the one that the axes have, where they are in lengths."""
+    sizes = []
+    for name in (f"{what}_x", f"{what}_y"):
+        try:
+            grid = axis(ds, name).grid
+            pitch = convert_scalar(grid.pitch, grid.unit, METER)
+        except PtyxrError:
+            continue
+        sizes.append(f"{pitch!r} m")
+    if len(sizes) < 2:
+        sizes = ["75 um" if what == "detector" else "50 nm"] * 2
+    size = sizes[0] if sizes[0] == sizes[1] else tuple(sizes)
+    return f"ds.ptyxr.assign_pixel_size({what}={size!r})"
 
 
 def _check_sense(entry: Entry, values: np.ndarray, findings: Findings) -> None:
     """Warn of a number that is right by its unit, and wrong by its size."""
     low, high = _SENSE.get(entry.name, (-float("inf"), float("inf")))
     strange = values[(values < low) | (values > high)]
-    if strange.size:
+    if entry.name == "photon_energy" and not np.isfinite(values).all():
+        findings.warning(
+            entry.name,
+            "the photon energy is not finite",
+            found=f"{values[~np.isfinite(values)].flat[0]:g} {entry.unit}",
+            remedy="Give it: ds.assign_coords(photon_energy=ptyxr.ureg.Quantity(8, 'keV'))",
+        )
+    elif strange.size:
         findings.warning(
             entry.name,
             "no experiment has such a number",
@@ -213,7 +239,7 @@ def _check_positions(ds: Dataset, findings: Findings) -> None:
             found=f"{units[1]} and {units[0]}",
             remedy="ds.ptyxr.to('m') brings both to one"
             if known
-            else "ds.ptyxr.assign_pixel_size(object='50 nm') tells how they go together",
+            else f"{_telling(ds, 'object')}.ptyxr.to('m') brings both to one",
         )
     if "position_index" in ds.variables:
         indexes = np.asarray(ds.variables["position_index"].values)
@@ -265,7 +291,9 @@ def _check_lengths(ds: Dataset, findings: Findings) -> None:
         for own, dim in _INSTEAD.items():
             if own in ds.variables["opr_weights"].dims and dim in ds.sizes:
                 problem = f"the weights along {own!r} do not go with {dim!r}"
-                remedy = f"Select as many of them, as in ds.isel({own}=slice({ds.sizes[dim]}))"
+                few = f"slice({min(ds.sizes[own], ds.sizes[dim])})"
+                weights = f"ds['opr_weights'].isel({own}={few}).rename({own}={dim!r})"
+                remedy = f"Take as many of both: ds.isel({dim}={few}).assign(opr_weights={weights})"
                 findings.error(
                     "opr_weights",
                     problem,

@@ -344,11 +344,11 @@ def plot(
     from ptyxr._figures import headless
 
     _refuse_address(output)
-    if output is None:
-        name = PurePosixPath(source_name(file)).name if is_url(file) else file.name
-        output = Path(name).with_suffix(".png")
     headless()
     with ptyxr.open_dataset(file, allow_external=allow_external) as ds:
+        if output is None:  # of what could be opened: "." has no name
+            name = PurePosixPath(source_name(file)).name if is_url(file) else file.resolve().name
+            output = Path(name).with_suffix(".png")
         figure = ds.ptyxr.plot()
         known = figure.canvas.get_supported_filetypes()
         if output.suffix[1:].lower() not in known:

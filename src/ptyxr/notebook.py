@@ -8,8 +8,10 @@ loads the extension, because what a `Dataset` looks like is xarray's matter.
 from __future__ import annotations
 
 import html
+import warnings
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import numpy as np
 import xarray as xr
 
 from ptyxr.errors import printable
@@ -50,7 +52,7 @@ _STYLE: Final = """
 
 
 class _Formatter(Protocol):
-    def for_type(self, typ: type, func: Callable[[Any], str] | None = None) -> Any: ...
+    def for_type(self, typ: type, func: Callable[[Any], str | None] | None = None) -> Any: ...
     def pop(self, typ: type, default: Any) -> Any: ...
 
 
@@ -62,6 +64,10 @@ class _Shell(Protocol):
     """What is used of `IPython.core.interactiveshell.InteractiveShell`."""
 
     display_formatter: _Formatters
+
+
+#: What showed a class before, by formatter and class: another extension's function, or None.
+_before: dict[tuple[_Formatter, type], Callable[[Any], str | None] | None] = {}
 
 
 def as_html(obj: xr.Dataset | xr.DataArray) -> str:
@@ -85,7 +91,7 @@ def as_html(obj: xr.Dataset | xr.DataArray) -> str:
     >>> "Field of view</span>5 µm × 4.75 µm (x × y)" in shown
     True
     """
-    whole = str(obj._repr_html_())
+    whole: str = obj._repr_html_()
     if xr.get_options()["display_style"] == "text":
         return whole
     known = facts(obj) if obj.dims else {}
@@ -101,6 +107,15 @@ def as_html(obj: xr.Dataset | xr.DataArray) -> str:
         f"<style>{_STYLE}</style>"
         f"<div class='ptyxr-shown'><div class='ptyxr-facts'>{shown}</div>{whole}</div>"
     )
+
+
+def _shown(obj: xr.Dataset | xr.DataArray) -> str | None:
+    """Return HTML, or None for classes made of xarray's that have none."""
+    if getattr(obj, "_repr_html_", None) is None:
+        return None
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # about numbers that are odd, and shown as they are
+        return as_html(obj)
 
 
 def load_ipython_extension(ipython: _Shell) -> None:
@@ -120,11 +135,13 @@ def load_ipython_extension(ipython: _Shell) -> None:
     """
     formatter = ipython.display_formatter.formatters[_HTML]
     for kind in _TYPES:
-        formatter.for_type(kind, as_html)
+        before = formatter.for_type(kind, _shown)
+        if before is not _shown:  # it is loaded once more
+            _before[formatter, kind] = before
 
 
 def unload_ipython_extension(ipython: _Shell) -> None:
-    """Leave it to xarray again how datasets are shown; IPython calls it for ``%unload_ext ptyxr``.
+    """Leave it to whom it was before how datasets are shown, for ``%unload_ext ptyxr``.
 
     Parameters
     ----------
@@ -133,4 +150,9 @@ def unload_ipython_extension(ipython: _Shell) -> None:
     """
     formatter = ipython.display_formatter.formatters[_HTML]
     for kind in _TYPES:
+        before = _before.pop((formatter, kind), None)
+        if formatter.for_type(kind) is not _shown:
+            continue  # another has come since, and stays
         formatter.pop(kind, None)
+        if before is not None:
+            formatter.for_type(kind, before)

@@ -43,6 +43,9 @@ __all__ = ["plot", "plot_diffraction", "plot_loss", "plot_object", "plot_positio
 
 _MAX_MODES = 4  # probe modes in the overview
 
+#: Keywords of ``Axes.scatter`` by which dots may be lines only, or have some around them.
+_OUTLINES = {"marker", "edgecolor", "edgecolors", "ec", "facecolor", "facecolors", "fc"}
+
 _AMPLITUDE, _INTENSITY, _PHASE, _ORDER = "gray", "inferno", "twilight", "viridis"
 
 
@@ -268,9 +271,11 @@ def plot_positions(
         way_x, way_y = np.array([[x, points.x / fx, gap], [y, points.y / fy, gap]])
         ax.plot(way_x.T.ravel(), way_y.T.ravel(), color="0.6", lw=0.8, zorder=1)
         ax.set_title("Scan positions; nominal in grey")
-    ordered = not style.given.keys() & {"c", "color", "facecolor", "facecolors"}
-    colors = {"c": points.values, "cmap": _ORDER} if ordered else {}
-    dots = ax.scatter(points.x / fx, points.y / fy, **style.over(s=size, lw=0, **colors))
+    ordered = not style.given.keys() & {"c", "color", "facecolor", "facecolors", "fc"}
+    defaults: dict[str, Any] = {"c": points.values, "cmap": _ORDER} if ordered else {}
+    if not (style.given.keys() & _OUTLINES):  # which would not be seen then
+        defaults["lw"] = 0
+    dots = ax.scatter(points.x / fx, points.y / fy, **style.over(s=size, **defaults))
     if style.colorbar and dots.get_array() is not None:  # of one colour, there is nothing to read
         add_colorbar(ax, dots, "scan point" if ordered else "")
     ax.set_aspect("equal")

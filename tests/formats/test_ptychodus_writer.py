@@ -135,6 +135,15 @@ def test_run1084_comes_back(run1084_meters, tmp_path):
             assert file[name].ndim == 2
 
 
+@pytest.mark.parametrize("energy", [np.nan, np.inf])
+def test_an_energy_that_is_no_number_is_warned_of(tmp_path, energy):
+    ds = ptyxr.tutorial.simulate_product(positions=9, probe_size=16)
+    odd = ds.assign_coords(photon_energy=ptyxr.ureg.Quantity(energy, "eV"))
+    with pytest.warns(UserWarning, match=rf"photon energy is {energy}.*8 keV") as told:
+        odd.ptyxr.to_product(tmp_path / "odd.h5", position_index="sequential")
+    assert len(told) == 1
+
+
 def test_raw_data_as_ptychopinn_has_it(run1084_product, run1084):
     with h5py.File(run1084_product) as file, np.load(run1084("--metadata")) as source:
         raw = file["raw_data"]

@@ -9,6 +9,7 @@ import numpy as np
 from ptyxr.errors import ExternalDataError
 from ptyxr.formats.checks import Check
 from ptyxr.formats.ptychodus_keys import BY_NAME, FLUX
+from ptyxr.formats.ptychodus_writer import ASSIGN
 from ptyxr.model import SCHEMA
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class ProductCheck(Check):
                 key,
                 f"the {what} is missing",
                 expected=f"{entry.long_name}; {NEEDED[name]} cannot read the file without it",
-                remedy="ds.ptyxr.to_product() writes all keys",
+                remedy=ASSIGN.get(name, "ds.ptyxr.to_product() writes all keys"),
             )
         elif name in _DEFAULTED:
             remedy = (

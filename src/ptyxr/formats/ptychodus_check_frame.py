@@ -63,8 +63,8 @@ class FrameCheck(ProductCheck):
                     "the pixels of probe and object differ",
                     found=other,
                     expected=f"{one} as the object's",
-                    remedy="If that is wrong, ds.ptyxr.assign_pixel_size(probe=...) tells the "
-                    "probe's",
+                    remedy="If that is wrong, ds.ptyxr.to('pixel').ptyxr.assign_pixel_size("
+                    "probe='50 nm') tells the probe's",
                 )
         if shape is None:
             return

@@ -81,6 +81,12 @@ def plan_root(plan: Plan, ds: Dataset, defaults: list[str]) -> None:
                     "unknown. Give it: ds.ptyxr.to_product(..., photon_energy='8 keV'); at the "
                     "command line, --photon-energy '8 keV'."
                 )
+        elif key.name == "photon_energy" and not np.isfinite(value):
+            warn(
+                f"the photon energy is {value}, of which no wavelength comes. Give it: "
+                "ds.ptyxr.to_product(..., photon_energy='8 keV'); at the command line, "
+                "--photon-energy '8 keV'."
+            )
         plan.attrs.update(dict.fromkeys(key.written, value))
     for name, value in ds.attrs.items():
         ours = str(name) in SCHEMA and SCHEMA[str(name)].role == "attribute"
