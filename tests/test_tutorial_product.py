@@ -90,13 +90,16 @@ def test_refuses_none_at_all(name):
         {"coherent_modes": 10},
         {"coherent_modes": None},
         {"layers": 2.5},
+        {"layers": 10**30},
+        {"positions": 10**30},
+        {"probe_size": 10**30},
         {"angle": "90 deg"},
         {"angle": "-120 deg"},
     ],
 )
 def test_refuses_what_is_not_there_to_simulate(wrong):
     with pytest.raises(PtyxrError, match=next(iter(wrong))):
-        simulate_product(positions=9, probe_size=32, **wrong)
+        simulate_product(**{"positions": 9, "probe_size": 32, **wrong})
 
 
 @pytest.mark.parametrize("modes", [1, 2])

@@ -15,7 +15,14 @@ from ptyxr.formats.ptychopinn import from_rawdata
 from ptyxr.frame import to
 from ptyxr.model import SCHEMA
 from ptyxr.tutorial.arguments import photons_per_exposure, whole
-from ptyxr.tutorial.scan import SIMULATED_OPTICS, WAVELENGTH, cut_windows, expose, unexposed
+from ptyxr.tutorial.scan import (
+    MOST_POSITIONS,
+    SIMULATED_OPTICS,
+    WAVELENGTH,
+    cut_windows,
+    expose,
+    unexposed,
+)
 from ptyxr.units import METER, parse
 from ptyxr.variables import unit_variable
 
@@ -30,6 +37,7 @@ _VIBRATION = 0.012  # of the beam while a pattern is taken, rms, in units of the
 _DRIFT = (0.03, -0.015)  # of the beam on its window in the course of the scan, x and y, likewise
 _LAYER_SPACING = 300e-6  # metres: a wafer with structures on both faces
 _BATCH = 64
+_MOST_LAYERS = 100  # each of which every pattern goes through
 _PLACES = 11  # of a beam that vibrates: as many modes it has
 _STEEPEST = 85  # degrees: 11 times as thick
 
@@ -93,10 +101,10 @@ def simulate_product(
     >>> ds.probe.shape, str(ds.position_x.pint.units)
     ((1, 2, 32, 32), 'meter')
     """
-    positions = whole("positions", positions, 1)
+    positions = whole("positions", positions, 1, MOST_POSITIONS)
     incoherent_modes = whole("incoherent_modes", incoherent_modes, 1, _PLACES)
     coherent_modes = whole("coherent_modes", coherent_modes, 1, positions)
-    layers = whole("layers", layers, 1)
+    layers = whole("layers", layers, 1, _MOST_LAYERS)
     photons = photons_per_exposure(photons)
     degrees = None if angle is None else parse(angle, "degree", "angle")
     if degrees is not None and not abs(degrees) < _STEEPEST:

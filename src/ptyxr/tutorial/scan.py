@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "MOST_POSITIONS",
     "SIMULATED_OPTICS",
     "WAVELENGTH",
     "SimulatedScan",
@@ -69,6 +70,9 @@ _STEP = 0.08
 _NUMERICAL_APERTURE = 0.25  # of the zone plate, as the highest frequency, in cycles per pixel
 
 _SMALLEST_PROBE: Final = 8  # pixels
+_LARGEST_PROBE: Final = 4096
+#: Of a scan that is held in memory.
+MOST_POSITIONS: Final = 1_000_000
 _LARGEST_JITTER = 3.0  # pixels
 _MARGIN = 5  # pixels between the outermost nominal window and the object's edge; exceeds the jitter
 _BATCH = 256  # patterns at once, so that memory does not grow with the number of positions
@@ -178,8 +182,8 @@ def unexposed(
     positions: int, probe_size: int, photons: float, rng: np.random.Generator
 ) -> SimulatedScan:
     """Return a scan of which no pattern is taken yet: the numbers of ``diff3d`` are any."""
-    positions = whole("positions", positions, 1)
-    probe_size = whole("probe_size", probe_size, _SMALLEST_PROBE)
+    positions = whole("positions", positions, 1, MOST_POSITIONS)
+    probe_size = whole("probe_size", probe_size, _SMALLEST_PROBE, _LARGEST_PROBE)
     photons = photons_per_exposure(photons)
     x, y = _fermat_spiral(positions, _STEP * probe_size)
     width = 2 * math.ceil(np.abs(x).max() + probe_size / 2 + _MARGIN)
