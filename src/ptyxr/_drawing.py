@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import partial
 from inspect import signature
@@ -17,7 +18,7 @@ from ptyxr.errors import MissingDependencyError, PtyxrError, UnitError
 from ptyxr.units import METER, PIXEL, canonical, convert_scalar, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
@@ -35,14 +36,15 @@ __all__ = [
     "add_phase_bar",
     "add_scale_bar",
     "check_keywords",
+    "closed_on_error",
     "complex_colors",
     "draw_complex",
     "draw_image",
     "draw_positions_on",
+    "drawn_into",
     "headless",
     "label_axes",
     "lay_out",
-    "new_axes",
     "new_figure",
     "pyplot",
 ]
@@ -133,12 +135,18 @@ def check_keywords(picture: str, method: str, given: Iterable[str], own: Iterabl
         )
 
 
-def new_axes(ax: Axes | None) -> Axes:
-    """Return the axes given, or those of a new figure."""
+@contextmanager
+def drawn_into(ax: Axes | None) -> Iterator[Axes]:
+    """Lend the axes given, or those of a new figure, which is closed if nothing comes of it.
+
+    A notebook shows what pyplot has open: below an error, an empty picture.
+    """
     # Of pyplot's only here: a notebook shows what pyplot has made.
     if ax is None:
-        made: Axes = pyplot().subplots(layout="constrained")[1]
-        return made
+        fig, made = pyplot().subplots(layout="constrained")
+        with closed_on_error(fig):
+            yield made
+        return
     if getattr(ax, "name", None) != "rectilinear":
         raise PtyxrError(
             "a picture is drawn into one matplotlib Axes with x and y",
@@ -146,7 +154,17 @@ def new_axes(ax: Axes | None) -> Axes:
             found=f"{type(ax).__module__}.{type(ax).__qualname__}",
             remedy="Make one: fig, ax = matplotlib.pyplot.subplots()",
         )
-    return ax
+    yield ax
+
+
+@contextmanager
+def closed_on_error(fig: Figure) -> Iterator[None]:
+    """Close a figure of pyplot's that was made for a picture which could not be drawn."""
+    try:
+        yield
+    except BaseException:
+        pyplot().close(fig)
+        raise
 
 
 def new_figure(size: tuple[float, float]) -> Figure:
