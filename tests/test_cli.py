@@ -279,7 +279,7 @@ def test_overwriting(npz, tmp_path, ending):
     [
         (("--photon-energy", "8000"), ("photon_energy", "unit is missing")),
         (("--photon-energy", "8 nm"), ("photon_energy", "does not fit")),
-        (("--object-pixel-size", "fifty"), ("object", "fifty")),
+        (("--object-pixel-size", "fifty"), ("--object-pixel-size", "fifty")),
         (("--photon-energy", "8 keV", "--probe-energy-eV", "8000"), ("given twice",)),
         (("--probe", "all"), ("--probe", "nothing")),
         (("--compressed",), ("--compressed", "nothing")),
@@ -313,7 +313,8 @@ def test_options_that_would_do_nothing_are_refused(product, tmp_path):
 
 def test_the_ending_says_what_to_write(npz, tmp_path):
     assert "'.npz'" in invoke("convert", npz, tmp_path / "out.nc", code=2).stderr
-    assert "missing" in invoke("convert", npz, code=2).stderr
+    assert "OUT is missing" in invoke("convert", npz, code=2).stderr
+    assert "IN and OUT are missing" in invoke("convert", code=2).stderr
 
 
 def test_warnings_are_sentences(npz, tmp_path):
@@ -485,7 +486,21 @@ def test_demo(tmp_path):
     }  # fmt: skip
     assert done.stderr == ""
     assert ">>> crop = ds.sel(object_x=slice(" in done.stdout
+    # What is shown is all that was needed.
+    shown = [line.removeprefix("   >>> ") for line in done.stdout.splitlines() if ">>>" in line]
+    subprocess.run([sys.executable, "-c", "\n".join(shown)], cwd=tmp_path, check=True)
     assert invoke("validate", tmp_path / "ptyxr-demo" / "scan.h5")
+
+
+def test_validate_names_options_of_convert(npz, tmp_path):
+    out, better = tmp_path / "out.h5", tmp_path / "better.h5"
+    invoke("convert", npz, out, *OPTICS)
+    option = re.search(
+        r"or ptyxr convert (--detector-object-distance)", invoke("validate", out).stdout
+    )
+    assert option is not None
+    invoke("convert", out, better, option[1], "1.5 m")
+    assert "detector-object-distance" not in invoke("validate", better).stdout
 
 
 def test_demo_in_another_folder(tmp_path):

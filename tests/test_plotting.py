@@ -376,6 +376,28 @@ def test_a_single_scan_point(ds):
     plotting.plot(one).canvas.draw()
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda ds: ds.ptyxr.plot.loss(),
+        lambda ds: ds.ptyxr.plot.object(unit="eV"),
+        lambda ds: ds.ptyxr.plot.probe(mode=9),
+        lambda ds: ds.ptyxr.plot.diffraction(99_999),
+        lambda ds: ds.assign(loss=("epoch", [1j])).ptyxr.plot(),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_leaves_no_empty_one(ds, draw):
+    plt.close("all")
+    with pytest.raises(PtyxrError):
+        draw(ds.drop_vars(["loss", "epoch"], errors="ignore"))
+    assert plt.get_fignums() == []
+    mine = plt.figure()
+    with pytest.raises(PtyxrError):
+        ds.ptyxr.plot.object(layer=99, ax=mine.subplots())
+    assert plt.get_fignums() == [mine.number]  # the caller's own stays
+    plt.close(mine)
+
+
 def test_loss_has_its_epochs(ds):
     ax = plotting.plot_loss(ds)
     assert np.array_equal(ax.lines[0].get_xdata(), np.arange(10, 30))

@@ -32,6 +32,7 @@ __all__ = [
     "say",
     "show",
     "table",
+    "with_options",
 ]
 
 #: Environment variable that asks for tracebacks.
@@ -64,6 +65,21 @@ def as_options(message: str) -> str:
     for python, option in _AS_OPTIONS:
         message = re.sub(python, option, message)
     return message
+
+
+def with_options(report: str) -> str:
+    """Return a report on a file with the options of ``ptyxr convert`` beside arguments.
+
+    Examples
+    --------
+    >>> with_options("Give it on writing: ds.ptyxr.to_product(..., tilt_angle=...).")
+    'Give it on writing: ds.ptyxr.to_product(..., tilt_angle=...), or ptyxr convert --tilt-angle.'
+    """
+
+    def both(found: re.Match[str]) -> str:
+        return f"{found[0]}, or ptyxr convert --{found[1].replace('_', '-')}"
+
+    return re.sub(r"ds\.ptyxr\.to_product\(\.\.\., (\w+)=\.\.\.\)", both, report)
 
 
 def say(kind: str, message: object) -> None:

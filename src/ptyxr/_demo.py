@@ -18,7 +18,11 @@ __all__ = ["run_demo"]
 _STEPS: Final = (
     (
         "Simulate a scan, and write it as PtychoPINN does.",
-        "scan = ptyxr.tutorial.simulate_scan()\nptyxr.tutorial.save_npz(scan, {npz!r})",
+        (
+            "import ptyxr, xarray as xr\n"
+            "Q = ptyxr.ureg.Quantity\n"
+            "scan = ptyxr.tutorial.simulate_scan()\nptyxr.tutorial.save_npz(scan, {npz!r})"
+        ),
         "scan",
     ),
     (
@@ -59,9 +63,6 @@ _STEPS: Final = (
 
 def run_demo(output_dir: Path) -> None:
     """Simulate a scan, convert it, open it, select by length and plot, into a folder."""
-    import xarray as xr
-
-    import ptyxr
     from ptyxr._figures import headless
 
     output_dir.mkdir(parents=True, exist_ok=True)
@@ -72,7 +73,7 @@ def run_demo(output_dir: Path) -> None:
         ("Plot it.", "ds.ptyxr.plot().savefig({picture!r}, dpi=150)", ""),
     )
     headless()
-    names: dict[str, Any] = {"xr": xr, "ptyxr": ptyxr, "Q": ptyxr.ureg.Quantity}
+    names: dict[str, Any] = {}
     for number, (what, template, result) in enumerate(steps, 1):
         python = template.format(**paths)
         typer.secho(f"{number}. {what}", bold=True)

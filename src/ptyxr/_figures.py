@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from ptyxr.errors import MissingDependencyError, PtyxrError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["headless", "lay_out", "new_axes", "new_figure", "pyplot"]
+__all__ = ["closed_on_error", "drawn_into", "headless", "lay_out", "new_figure", "pyplot"]
 
 
-def new_axes(ax: Axes | None) -> Axes:
-    """Return the axes given, or those of a new figure."""
+@contextmanager
+def drawn_into(ax: Axes | None) -> Iterator[Axes]:
+    """Lend the axes given, or those of a new figure, which is closed if nothing comes of it.
+
+    A notebook shows what pyplot has open: below an error, an empty picture.
+    """
     # Of pyplot's only here: a notebook shows what pyplot has made.
     if ax is None:
-        made: Axes = pyplot().subplots(layout="constrained")[1]
-        return made
+        fig, made = pyplot().subplots(layout="constrained")
+        with closed_on_error(fig):
+            yield made
+        return
     if getattr(ax, "name", None) != "rectilinear":
         raise PtyxrError(
             "a picture is drawn into one matplotlib Axes with x and y",
@@ -27,7 +36,17 @@ def new_axes(ax: Axes | None) -> Axes:
             found=f"{type(ax).__module__}.{type(ax).__qualname__}",
             remedy="Make one: fig, ax = matplotlib.pyplot.subplots()",
         )
-    return ax
+    yield ax
+
+
+@contextmanager
+def closed_on_error(fig: Figure) -> Iterator[None]:
+    """Close a figure of pyplot's that was made for a picture which could not be drawn."""
+    try:
+        yield
+    except BaseException:
+        pyplot().close(fig)
+        raise
 
 
 def new_figure(size: tuple[float, float]) -> Figure:

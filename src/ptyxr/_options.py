@@ -11,6 +11,7 @@ import typer
 
 from ptyxr.errors import PtyxrError
 from ptyxr.model import AXES, SCHEMA, scalars
+from ptyxr.units import pixel_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +87,7 @@ def _data_option(name: str) -> Any:
     """Return the option for one name of the model, or for a pair of pixel sizes."""
     if name in _PAIRS:
         text = f'Size of a pixel of the {_PAIRS[name]}: "50 nm", or "50 nm,40 nm" (width,height).'
+        text += " By default the object's." if name == "probe_pixel_size" else ""
     else:
         entry = SCHEMA[name]
         example = "" if name in _TEXTS else f', such as "{_EXAMPLES[entry.unit or "count"]}"'
@@ -164,6 +166,9 @@ def merge_old_options(
         quantity = None if bare is None else f"{bare!r} {unit}"
         given[name] = one_of(f"{_flag(name)}, {old}", given.get(name), quantity)
     sizes = {what: _pair(given.pop(name)) for name, what in _PAIRS.items()}
+    for name, what in _PAIRS.items():
+        if (size := sizes[what]) is not None:
+            pixel_size(size, _flag(name))  # which names the option, if it is no size
     old_center = [given.pop(f"object_center_{axis}") for axis in "xy"]
     if old_center != [None, None]:
         # One alone goes with 0, as in PtychoPINN's converter.

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from ptyxr._console import DEBUG, Group, file_size, progress
+from ptyxr._console import DEBUG, Group, file_size, progress, with_options
 from ptyxr._options import (
     OLD_INPUT,
     OLD_OUTPUT,
@@ -190,7 +190,10 @@ def convert(
     source = one_of("IN", source, given.pop(OLD_INPUT))
     target = one_of("OUT", target, given.pop(OLD_OUTPUT))
     if source is None or target is None:
-        raise PtyxrError("the files are missing", expected="ptyxr convert IN OUT")
+        missing = "IN and OUT are" if source is target else "OUT is" if source else "IN is"
+        raise PtyxrError(
+            f"{missing} missing", expected="ptyxr convert IN OUT", remedy="See ptyxr convert --help"
+        )
     _refuse_address(target)
     source = located(source) if is_url(source) else source  # what is read of it, is read once
     suffix = target.suffix.lower()
@@ -319,7 +322,7 @@ def validate(
     report = validate_file(file, source)
     if isinstance(file, Path):
         report = replace(report, file=str(file))  # as it was given, not from the root
-    typer.echo(json.dumps(report.as_dict(), indent=2) if as_json else str(report))
+    typer.echo(json.dumps(report.as_dict(), indent=2) if as_json else with_options(str(report)))
     if not report:
         raise typer.Exit(2)
 

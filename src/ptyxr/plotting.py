@@ -25,7 +25,7 @@ from ptyxr._drawing import (
     draw_positions_on,
     label_axes,
 )
-from ptyxr._figures import lay_out, new_axes, new_figure
+from ptyxr._figures import closed_on_error, drawn_into, lay_out, new_figure
 from ptyxr._styles import PLAIN, Style
 from ptyxr._thinning import check_row, contrast, load, load_positions
 from ptyxr.errors import InvalidDataError, MissingDataError, PtyxrError
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+    from numpy.typing import NDArray
 
     from ptyxr._thinning import Placed
 
@@ -95,9 +96,20 @@ def plot(
     if fig is None:
         size = (width, heights.sum() + 0.3)
         fig = new_figure(size)
-    else:
-        lay_out(fig)
-    if name := str(ds.attrs.get("name", "")):
+        with closed_on_error(fig):
+            return _fill(fig, str(ds.attrs.get("name", "")), rows, heights)
+    lay_out(fig)
+    return _fill(fig, str(ds.attrs.get("name", "")), rows, heights)
+
+
+def _fill(
+    fig: Figure | SubFigure,
+    name: str,
+    rows: list[list[Callable[..., Axes]]],
+    heights: NDArray[np.float64],
+) -> Figure | SubFigure:
+    """Draw rows of pictures into a figure."""
+    if name:
         fig.suptitle(name, parse_math=False)  # a "$" in it is no formula
     grid = fig.add_gridspec(len(rows), 1, height_ratios=heights)
     for i, row in enumerate(rows):
@@ -130,8 +142,10 @@ def plot_object(
 ) -> Axes:
     """Draw a layer of the object, and the scan on it; see `ptyxr.pictures.DatasetPlots`."""
     _check_quantity(quantity, ("amplitude", "phase", "complex"))
-    ax = new_axes(ax)
-    return _draw_object(_load_object(ds, layer, positions=positions), quantity, style=style, ax=ax)
+    with drawn_into(ax) as axes:
+        return _draw_object(
+            _load_object(ds, layer, positions=positions), quantity, style=style, ax=axes
+        )
 
 
 class _Object(NamedTuple):
@@ -202,8 +216,8 @@ def plot_probe(
 ) -> Axes:
     """Draw an incoherent mode of the probe; see `ptyxr.pictures.DatasetPlots`."""
     _check_quantity(quantity, ("intensity", "amplitude", "phase", "complex"))
-    ax = new_axes(ax)
-    return _draw_probe(_load_probe(ds, coherent_mode), quantity, mode, style=style, ax=ax)
+    with drawn_into(ax) as axes:
+        return _draw_probe(_load_probe(ds, coherent_mode), quantity, mode, style=style, ax=axes)
 
 
 class _Probe(NamedTuple):
@@ -257,61 +271,62 @@ def plot_positions(
     ds: xr.Dataset, *, nominal: bool = True, style: Style = PLAIN, ax: Axes | None = None
 ) -> Axes:
     """Draw the scan positions in their order; see `ptyxr.pictures.DatasetPlots`."""
-    ax = new_axes(ax)
-    points, planned = load_positions(ds, "position"), load_positions(ds, "nominal_position")
-    if points is None:
-        raise MissingDataError("the dataset has no numbers in position_x, position_y to plot")
-    fx, fy = label_axes(ax, points, points.x, points.y, unit=style.unit)
-    size = np.clip(6000 / points.x.size, 1, 60)  # of the dots, so that they do not touch
-    ax.set_title("Scan positions")
-    if nominal and planned is not None and planned.unit == points.unit:
-        x, y = planned.x / fx, planned.y / fy
-        ax.scatter(x, y, s=size / 4, c="0.6", lw=0, zorder=1)
-        gap = np.full(x.size, np.nan)  # one line with gaps is drawn faster than many lines
-        way_x, way_y = np.array([[x, points.x / fx, gap], [y, points.y / fy, gap]])
-        ax.plot(way_x.T.ravel(), way_y.T.ravel(), color="0.6", lw=0.8, zorder=1)
-        ax.set_title("Scan positions; nominal in grey")
-    ordered = not style.given.keys() & {"c", "color", "facecolor", "facecolors", "fc"}
-    defaults: dict[str, Any] = {"c": points.values, "cmap": _ORDER} if ordered else {}
-    if not (style.given.keys() & _OUTLINES):  # which would not be seen then
-        defaults["lw"] = 0
-    dots = ax.scatter(points.x / fx, points.y / fy, **style.over(s=size, **defaults))
-    if style.colorbar and dots.get_array() is not None:  # of one colour, there is nothing to read
-        add_colorbar(ax, dots, "scan point" if ordered else "")
-    ax.set_aspect("equal")
-    ax.invert_yaxis()
-    if style.scale_bar:
-        bottom, top = ax.get_ylim()
-        ax.set_ylim(bottom + 0.15 * (bottom - top), top)  # where it covers no point
-        add_scale_bar(ax, fx, points.unit[0], style.unit)
-    return ax
+    with drawn_into(ax) as axes:
+        points, planned = load_positions(ds, "position"), load_positions(ds, "nominal_position")
+        if points is None:
+            raise MissingDataError("the dataset has no numbers in position_x, position_y to plot")
+        fx, fy = label_axes(axes, points, points.x, points.y, unit=style.unit)
+        size = np.clip(6000 / points.x.size, 1, 60)  # of the dots, so that they do not touch
+        axes.set_title("Scan positions")
+        if nominal and planned is not None and planned.unit == points.unit:
+            x, y = planned.x / fx, planned.y / fy
+            axes.scatter(x, y, s=size / 4, c="0.6", lw=0, zorder=1)
+            gap = np.full(x.size, np.nan)  # one line with gaps is drawn faster than many lines
+            way_x, way_y = np.array([[x, points.x / fx, gap], [y, points.y / fy, gap]])
+            axes.plot(way_x.T.ravel(), way_y.T.ravel(), color="0.6", lw=0.8, zorder=1)
+            axes.set_title("Scan positions; nominal in grey")
+        ordered = not style.given.keys() & {"c", "color", "facecolor", "facecolors", "fc"}
+        defaults: dict[str, Any] = {"c": points.values, "cmap": _ORDER} if ordered else {}
+        if not (style.given.keys() & _OUTLINES):  # which would not be seen then
+            defaults["lw"] = 0
+        dots = axes.scatter(points.x / fx, points.y / fy, **style.over(s=size, **defaults))
+        # Of one colour, there is nothing to read.
+        if style.colorbar and dots.get_array() is not None:
+            add_colorbar(axes, dots, "scan point" if ordered else "")
+        axes.set_aspect("equal")
+        axes.invert_yaxis()
+        if style.scale_bar:
+            bottom, top = axes.get_ylim()
+            axes.set_ylim(bottom + 0.15 * (bottom - top), top)  # where it covers no point
+            add_scale_bar(axes, fx, points.unit[0], style.unit)
+        return axes
 
 
 def plot_loss(
     ds: xr.Dataset, *, log: bool | None = None, style: Style = PLAIN, ax: Axes | None = None
 ) -> Axes:
     """Draw the loss per epoch; see `ptyxr.pictures.DatasetPlots`."""
-    ax = new_axes(ax)
-    if "loss" not in ds:
-        raise MissingDataError("the dataset has no loss to plot")
-    if ds["loss"].ndim > 1 or ds["loss"].dtype.kind not in "biuf":
-        raise InvalidDataError(
-            "the loss is one real number an epoch",
-            key="loss",
-            found=f"{ds['loss'].dtype} of shape {ds['loss'].shape}",
-        )
-    # One epoch that was selected has lost its dimension.
-    loss = np.atleast_1d(ds["loss"])
-    epoch = np.atleast_1d(ds["loss"]["epoch"]) if "epoch" in ds["loss"].coords else ()
-    epoch = epoch if len(epoch) == loss.size else np.arange(loss.size)
-    known = loss[np.isfinite(loss)]
-    ax.plot(epoch, loss, **style.over(lw=1.8, marker="." if loss.size < 50 else ""))
-    if log or (log is None and known.size and known.min() > 0):
-        ax.set_yscale("log")
-    ax.grid(True, which="both", color="0.92", lw=0.6)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.set(xlabel="epoch", ylabel="loss", title="Loss")
-    return ax
+    with drawn_into(ax) as axes:
+        if "loss" not in ds:
+            raise MissingDataError("the dataset has no loss to plot")
+        if ds["loss"].ndim > 1 or ds["loss"].dtype.kind not in "biuf":
+            raise InvalidDataError(
+                "the loss is one real number an epoch",
+                key="loss",
+                found=f"{ds['loss'].dtype} of shape {ds['loss'].shape}",
+            )
+        # One epoch that was selected has lost its dimension.
+        loss = np.atleast_1d(ds["loss"])
+        epoch = np.atleast_1d(ds["loss"]["epoch"]) if "epoch" in ds["loss"].coords else ()
+        epoch = epoch if len(epoch) == loss.size else np.arange(loss.size)
+        known = loss[np.isfinite(loss)]
+        axes.plot(epoch, loss, **style.over(lw=1.8, marker="." if loss.size < 50 else ""))
+        if log or (log is None and known.size and known.min() > 0):
+            axes.set_yscale("log")
+        axes.grid(True, which="both", color="0.92", lw=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set(xlabel="epoch", ylabel="loss", title="Loss")
+        return axes
 
 
 def plot_diffraction(
@@ -323,28 +338,30 @@ def plot_diffraction(
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a diffraction pattern; see `ptyxr.pictures.DatasetPlots`."""
-    ax = new_axes(ax)
-    from matplotlib import colormaps
+    with drawn_into(ax) as axes:
+        from matplotlib import colormaps
 
-    image = load(ds, "diffraction", "detector", position=index)
-    if image.values.dtype.kind == "c":
-        raise InvalidDataError("patterns are real", key="diffraction", found=image.values.dtype)
-    values = np.ma.masked_invalid(image.values.astype(np.float64))
-    if "bad_pixels" in ds:
-        own = {"position": index} if "position" in ds["bad_pixels"].dims else {}
-        values[load(ds, "bad_pixels", "detector", **own).values.astype(bool)] = np.ma.masked
-    # A logarithm of what is next to nothing at all is beyond matplotlib.
-    positive = values[values > np.finfo(np.float64).tiny].compressed()
-    defaults: dict[str, Any] = {"cmap": colormaps[_INTENSITY].with_extremes(bad="0.6")}
-    if log and positive.size and positive.max() > positive.min():
-        # Not the very smallest: a few pixels with next to nothing would take all the colours.
-        limits = {"vmin": np.percentile(positive, 1), "vmax": positive.max()}
-        defaults |= {"norm": "log", **limits}
-        values = np.ma.maximum(values, positive.min())  # where no photon came, a log has nothing
-    artist = draw_image(ax, image, values, style, **defaults)
-    if style.colorbar:
-        kind = str(ds["diffraction"].attrs.get("quantity", "unknown"))
-        add_colorbar(ax, artist, "signal" if kind == "unknown" else kind)
-    count = ds["diffraction"].sizes.get("position")
-    ax.set_title("Diffraction pattern" + ("" if count is None else f" {index % count}"))
-    return ax
+        image = load(ds, "diffraction", "detector", position=index)
+        if image.values.dtype.kind == "c":
+            raise InvalidDataError("patterns are real", key="diffraction", found=image.values.dtype)
+        values = np.ma.masked_invalid(image.values.astype(np.float64))
+        if "bad_pixels" in ds:
+            own = {"position": index} if "position" in ds["bad_pixels"].dims else {}
+            values[load(ds, "bad_pixels", "detector", **own).values.astype(bool)] = np.ma.masked
+        # A logarithm of what is next to nothing at all is beyond matplotlib.
+        positive = values[values > np.finfo(np.float64).tiny].compressed()
+        defaults: dict[str, Any] = {"cmap": colormaps[_INTENSITY].with_extremes(bad="0.6")}
+        if log and positive.size and positive.max() > positive.min():
+            # Not the very smallest: a few pixels with next to nothing would take all the colours.
+            limits = {"vmin": np.percentile(positive, 1), "vmax": positive.max()}
+            defaults |= {"norm": "log", **limits}
+            values = np.ma.maximum(
+                values, positive.min()
+            )  # where no photon came, a log has nothing
+        artist = draw_image(axes, image, values, style, **defaults)
+        if style.colorbar:
+            kind = str(ds["diffraction"].attrs.get("quantity", "unknown"))
+            add_colorbar(axes, artist, "signal" if kind == "unknown" else kind)
+        count = ds["diffraction"].sizes.get("position")
+        axes.set_title("Diffraction pattern" + ("" if count is None else f" {index % count}"))
+        return axes

@@ -208,7 +208,8 @@ def encode_product(
         if not comments.endswith(ESTIMATED_NOTE):
             ds = ds.assign_attrs(comments=f"{comments}; {ESTIMATED_NOTE}".removeprefix("; "))
         warn(
-            f"the pixel sizes were not told and are estimated: {', '.join(estimated)}. Give them "
+            f"the pixel sizes were not told and are estimated: {', '.join(estimated)}. Lengths in "
+            "the product are right only if these are. Give them "
             "with ds.ptyxr.assign_pixel_size(object='50 nm', probe='50 nm').",
         )
     meters = to(ds, METER)

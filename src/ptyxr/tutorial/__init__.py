@@ -32,3 +32,7 @@ __all__ = [
     "simulate_product",
     "simulate_scan",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
