@@ -55,12 +55,13 @@ for module in pkgutil.walk_packages(ptyxr.__path__, "ptyxr."):
         importlib.import_module(module.name)
 
 source, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+told = {"photon_energy": "8 keV", "position_index": "sequential"}
 for chunks in (None, {"position": 7}):
     raw = ptyxr.open_dataset(source, chunks=chunks)
     ds = raw.ptyxr.assign_pixel_size(object="50 nm", probe="50 nm").ptyxr.to("m")
     for name in ("a.h5", "a.h5"):  # the second replaces the first
-        ds.ptyxr.to_product(folder / name, position_index="sequential")
-    ds.ptyxr.to_product(folder / f"{chunks is None}.h5", position_index="sequential", mode="x")
+        ds.ptyxr.to_product(folder / name, **told)
+    ds.ptyxr.to_product(folder / f"{chunks is None}.h5", mode="x", **told)
     again = ptyxr.open_dataset(folder / "a.h5", chunks=chunks)
     np.testing.assert_array_equal(again.object, ds.object)
     for compressed in (True, False):

@@ -126,7 +126,9 @@ def test_weights_beyond_what_an_attribute_holds(tmp_path):
     )
     weights = rng.normal(size=(points, modes))
     ds = many.assign(opr_weights=(("position", "coherent_mode"), weights))
-    path = ds.ptyxr.to_product(tmp_path / "many.h5", position_index="sequential")
+    path = ds.ptyxr.to_product(
+        tmp_path / "many.h5", photon_energy="8 keV", position_index="sequential"
+    )
     for release in releases.RELEASES:
         read = releases.read_product(release, path)
         assert read["probe"].shape[0] == modes
