@@ -152,13 +152,16 @@ def look_at_all(driver: Any, built: Path, screenshots: Path | None) -> Iterator[
     ]
     executed = [page for page in pages if "cell_output" in page.read_text(encoding="utf-8")]
     for mode, some in (("light", pages), ("dark", executed)):
-        driver.get(pages[0].as_uri())
-        for name in ("mode", "theme"):  # of pydata-sphinx-theme
-            driver.execute_script("localStorage.setItem(...arguments)", name, mode)
+        # Before any script of a page: what pydata-sphinx-theme keeps from one page to the next.
+        script = "".join(f"localStorage.setItem('{name}', '{mode}');" for name in ("mode", "theme"))
+        before = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
         for page in some:
             name = "_".join(page.relative_to(built).with_suffix("").parts)
             picture = screenshots / f"{name}.{mode}.png" if screenshots is not None else None
             yield from (f"{name}, {mode}: {wrong}" for wrong in look(driver, page, picture))
+            if driver.execute_script("return document.documentElement.dataset.theme") != mode:
+                yield f"{name}, {mode}: the page has another theme"
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", before)
 
 
 def main() -> int:
